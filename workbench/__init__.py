@@ -1,0 +1,1 @@
+"""A workbench for rerankers: write the prompt, see the tokens, rank, compare, export."""
