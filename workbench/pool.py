@@ -1,0 +1,162 @@
+"""Which models are awake, what they are prompted with, and the bench that every door is given.
+
+Knows nothing of doors. One model holds weights at a time: the one before it is let go first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from workbench import scorers
+from workbench.media import Library
+from workbench.rerank import encode_rows, rerank
+from workbench.scorers import Scorer, Stop, never
+from workbench.template import Renderer, read_families, template_of
+from workbench.types import (
+    Encoding,
+    Family,
+    ModelUnavailable,
+    Parity,
+    Query,
+    Row,
+    ScoreResult,
+    ScoreTemplate,
+    Variant,
+    WorkbenchError,
+)
+from workbench.worker import Worker
+
+LEXICAL = "word-overlap"  # a model name that needs no checkpoint
+RENDER_SECONDS, DECODE_SECONDS = 1.0, 20.0
+
+
+@dataclass
+class Pool:
+    """Models by name. `offered_only`: refuse any that is not on the menu (a hosted page), and never read folders."""
+
+    families: Mapping[str, Family]
+    library: Library
+    shipped: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    offered_only: bool = False
+    _awake: dict[str, Scorer] = field(default_factory=dict)
+    _templates: dict[str, ScoreTemplate] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def offered(self) -> tuple[str, ...]:
+        """The model menu: the shipped one first, then those the family files name, then the one without weights."""
+        shipped = (self.shipped.name,) if self.shipped else ()
+        return (*shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
+
+    def get(self, model: str, report: Callable[[str], None] = lambda _: None) -> Scorer:
+        """The scorer of a model, opened if need be; the one before stays until the new one is there.
+
+        Raises ModelUnavailable. `report` gets a sentence whenever a download moves.
+        """
+        name = model.strip()
+        with self._lock:
+            if name not in self._awake:
+                scorer = self._open(name, report)
+                self._awake.clear()
+                self._awake[name] = scorer
+            return self._awake[name]
+
+    def template(self, model: str) -> ScoreTemplate:
+        """The template used when none is given: declared by the checkpoint, else its family's."""
+        scorer = self.get(model)
+        return self._templates.get(model.strip(), scorer.family.template)
+
+    def _open(self, name: str, report: Callable[[str], None]) -> Scorer:
+        from workbench.scorers._checkpoint import open_checkpoint
+
+        if not name:
+            raise ModelUnavailable("no model is named", hint=f"Choose one of: {', '.join(self.offered())}.")
+        if self.offered_only and name not in self.offered():
+            raise ModelUnavailable(
+                "is not offered on this page", where=name, hint=f"Choose one of: {', '.join(self.offered())}."
+            )
+        if name == LEXICAL:
+            return _lexical(self.families)
+        shipped = self.shipped is not None and name == self.shipped.name
+        path = str(self.shipped) if shipped else name
+        checkpoint = open_checkpoint(path, self.families, folders=shipped or not self.offered_only, report=report)
+        if checkpoint.declared_template is not None:
+            self._templates[name] = template_of(checkpoint.declared_template, checkpoint.family)
+        return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype)
+
+
+def _lexical(families: Mapping[str, Family]) -> Scorer:
+    from workbench.scorers.lexical import Lexical
+
+    family = next(iter(families.values()), None)
+    if family is None:
+        raise ModelUnavailable("there is no family file", hint="Put one into templates/.")
+    return Lexical(LEXICAL, family)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every door is given: models, renderer, media and the defaults of this process. Holds no user's state."""
+
+    pool: Pool
+    renderer: Renderer
+    library: Library
+    families: Mapping[str, Family]
+    model: str
+    given_template: ScoreTemplate | None = None
+    parity: Parity = "reference"
+    workers: tuple[Worker, ...] = ()
+
+    def variant(self, **fields: Any) -> Variant:
+        """A Variant whose missing fields are this bench's defaults."""
+        fields = {k: v for k, v in fields.items() if v is not None}
+        return Variant(**{"model": self.model, "template": self.given_template, "parity": self.parity, **fields})
+
+    def template_for(self, variant: Variant) -> ScoreTemplate:
+        """Given, else declared by the checkpoint, else its family's; never the tokenizer's chat template."""
+        return variant.template or self.pool.template(variant.model)
+
+    def rank(self, variant: Variant, query: Query, rows: Sequence[Row], stop: Stop = never) -> Iterator[ScoreResult]:
+        scorer, variant = self._ready(variant)
+        return rerank(self.renderer, scorer, variant, query, rows, stop=stop)
+
+    def preview(self, variant: Variant, query: Query, rows: Sequence[Row]) -> list[Encoding | WorkbenchError]:
+        scorer, variant = self._ready(variant)
+        return list(encode_rows(self.renderer, scorer, variant, query, rows))
+
+    def _ready(self, variant: Variant) -> tuple[Scorer, Variant]:
+        scorer = self.pool.get(variant.model)
+        return scorer, replace(variant, template=self.template_for(variant))
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.close()
+
+
+def open_bench(
+    *,
+    model: str,
+    data: Path,
+    families: Path,
+    shipped: Path | None = None,
+    template: str | None = None,
+    parity: Parity = "reference",
+    device: str = "auto",
+    dtype: str = "auto",
+    offered_only: bool = False,
+) -> Bench:
+    """Everything a door needs. `template` is the text of a template file, or the name of a family; None: the model's own."""
+    known = read_families(families)
+    sandbox = Worker("workbench.sandbox", seconds=RENDER_SECONDS, memory_mb=512, output_bytes=1 << 20)
+    decoder = Worker("workbench.decoder", seconds=DECODE_SECONDS, memory_mb=2048, output_bytes=1 << 30)
+    library = Library(data / "media", decoder)
+    pool = Pool(known, library, shipped, device, dtype, offered_only)
+    given = None
+    if template is not None:
+        given = known[template].template if template in known else template_of(template)
+    return Bench(pool, Renderer(sandbox), library, known, model, given, parity, (sandbox, decoder))

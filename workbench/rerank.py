@@ -1,0 +1,168 @@
+"""A variant, a query and documents to prompts, encodings, scores and a ranking; two rankings to moves.
+
+Knows nothing of doors, models' insides or judgements: it joins what templates and scorers each do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from workbench.scorers import Scorer, Stop, never
+from workbench.template import Renderer, flatten
+from workbench.types import (
+    JSON,
+    Document,
+    Encoding,
+    Pair,
+    PromptInvalid,
+    Query,
+    Ranking,
+    Row,
+    ScoreFailed,
+    ScoreResult,
+    Variant,
+    WorkbenchError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One document in two rankings. Ranks are 1-based; None where that side has no score for it."""
+
+    index: int
+    document: Document
+    rank_a: int | None
+    rank_b: int | None
+    logit_a: float | None = None
+    logit_b: float | None = None
+
+    @property
+    def climb(self) -> int:
+        """Places gained from A to B (negative: lost); 0 where either side has no rank."""
+        return self.rank_a - self.rank_b if self.rank_a and self.rank_b else 0
+
+
+def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query, document: Document) -> Pair:
+    """The prompt of one document, in the order every recipe shares: raw text cut, template rendered.
+
+    Raises TemplateInvalid, TemplateLimit, RequestInvalid or PromptInvalid.
+    """
+    template, limits = variant.template or scorer.family.template, variant.limits
+    placeholders = scorer.family.template.placeholders  # what stands for a picture is the model's, not the text's
+    sides, media, cuts = [], [], []
+    for name, content, most in (
+        ("query", query.content, limits.max_tokens_per_query),
+        ("document", document.content, limits.max_tokens_per_doc),
+    ):
+        text, parts = flatten(content, placeholders, variant.parity)
+        if most is not None and (shorter := scorer.cut_text(text, most)) != text:
+            text = shorter
+            cuts.append(name)
+        sides.append(text)
+        media += parts
+    prompt = renderer.render(
+        template,
+        *sides,
+        instruction=variant.instruction,
+        variables=variant.variables,
+        special_tokens=scorer.special_tokens,
+        media=tuple(media),
+    )
+    variables: Mapping[str, JSON] = {"instruction": variant.instruction, **variant.variables}
+    return Pair(query, document, (prompt,), variables, limits, variant.parity, variant.media_options, tuple(cuts))
+
+
+def encode_rows(
+    renderer: Renderer, scorer: Scorer, variant: Variant, query: Query, rows: Sequence[Row]
+) -> Iterator[Encoding | WorkbenchError]:
+    """The preview: what would be scored for each row, or why it cannot be. No weights are touched."""
+    for row in rows:
+        try:
+            yield row if isinstance(row, WorkbenchError) else _encode(renderer, scorer, variant, query, row)
+        except WorkbenchError as error:
+            yield error
+
+
+def _encode(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query, document: Document) -> Encoding:
+    if not document.content:
+        raise PromptInvalid("is empty", where=document.id or "document", hint="Give it a text, a picture or a clip.")
+    return scorer.encode(make_pair(renderer, scorer, variant, query, document))
+
+
+def rerank(
+    renderer: Renderer,
+    scorer: Scorer,
+    variant: Variant,
+    query: Query,
+    rows: Sequence[Row],
+    *,
+    stop: Stop = never,
+) -> Iterator[ScoreResult]:
+    """Results as they come: rows that cannot be scored first, then each micro-batch; every row exactly once unless stopped."""
+    encodings: dict[int, Encoding] = {}
+    for i, (row, encoding) in enumerate(zip(rows, encode_rows(renderer, scorer, variant, query, rows), strict=True)):
+        if stop():
+            return
+        if isinstance(encoding, WorkbenchError):
+            document = row if isinstance(row, Document) else Document(f"{i}", ())
+            yield ScoreResult(i, document, error=encoding)
+        else:
+            encodings[i] = encoding
+    positions = list(encodings)
+    for at, score in scorer.score([encodings[i] for i in positions], stop):
+        i = positions[at]
+        document = encodings[i].pair.document
+        if isinstance(score, WorkbenchError):
+            yield ScoreResult(i, document, encodings[i], error=score)
+        else:
+            yield ScoreResult(i, document, encodings[i], score)
+
+
+def ranking(
+    variant: Variant,
+    query: Query,
+    results: Iterable[ScoreResult],
+    *,
+    seconds: float = 0.0,
+    partial: bool = False,
+) -> Ranking:
+    """Falling float32 logit; equal logits keep the order of the request."""
+    done = sorted(results, key=lambda r: r.index)
+    ranked = sorted((r for r in done if r.score is not None), key=lambda r: -r.score.logit)  # type: ignore[union-attr]
+    failed = tuple(r for r in done if r.score is None)
+    return Ranking(variant, query, tuple(ranked), failed, seconds, partial)
+
+
+def missing(count: int, results: Iterable[ScoreResult]) -> list[int]:
+    """Positions of a request that have neither a score nor an error: those a stop left over."""
+    seen = {r.index for r in results}
+    return [i for i in range(count) if i not in seen]
+
+
+def compare(a: Ranking, b: Ranking) -> tuple[Move, ...]:
+    """Every document either side knows, in B's order, then those only A ranked, then the failed."""
+    ranks_a = {r.index: (i, r) for i, r in enumerate(a.ranked, 1)}
+    ranks_b = {r.index: (i, r) for i, r in enumerate(b.ranked, 1)}
+    known = [*b.ranked, *a.ranked, *b.failed, *a.failed]
+    moves: dict[int, Move] = {}
+    for result in known:
+        ra, rb = ranks_a.get(result.index), ranks_b.get(result.index)
+        moves.setdefault(
+            result.index,
+            Move(
+                result.index,
+                result.document,
+                ra[0] if ra else None,
+                rb[0] if rb else None,
+                ra[1].score.logit if ra and ra[1].score else None,
+                rb[1].score.logit if rb and rb[1].score else None,
+            ),
+        )
+    return tuple(moves.values())
+
+
+def first_error(results: Iterable[ScoreResult]) -> WorkbenchError | None:
+    """The error of the first failed row, for doors that refuse a request whole."""
+    failed = sorted((r for r in results if r.score is None), key=lambda r: r.index)
+    return (failed[0].error or ScoreFailed("gave no score")) if failed else None

@@ -1,0 +1,75 @@
+"""The contract every scorer meets, and the folder as its registry: a public module here is a score type.
+
+Knows nothing of relevance labels, of rankings or of who asked; nothing heavy is imported until a kind is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.types import Encoding, Family, ModelUnavailable, Pair, Score, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.media import Library
+    from workbench.scorers._checkpoint import Checkpoint
+
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """The stop signal of somebody who never stops."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerFacts:
+    """What the screen says of a model; `seconds` is its loading time, `note` anything the user should know."""
+
+    device: str
+    dtype: str
+    parameters: int = 0
+    loaded: bool = False
+    seconds: float = 0.0
+    note: str = ""
+
+
+class Scorer(Protocol):
+    """Owns one model. `encode` needs no weights; what it returns is exactly what `score` reads.
+
+    `special_tokens` are what a template may name (bos_token, …); `control_ids` the ids of all added tokens.
+    `score` yields (position in the batch, result) as micro-batches finish, in any order, and ends early when `stop` says so.
+    """
+
+    name: str
+    family: Family
+    special_tokens: Mapping[str, str]
+    control_ids: frozenset[int]
+    max_length: int
+
+    def encode(self, pair: Pair) -> Encoding: ...
+    def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]: ...
+    def cut_text(self, text: str, tokens: int) -> str: ...
+    def token(self, token_id: int) -> str: ...
+    def facts(self) -> ScorerFacts: ...
+
+
+def kinds() -> tuple[str, ...]:
+    """Names of the score types: the public modules of this folder."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
+
+
+def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Scorer:
+    """A scorer of the kind the checkpoint's family names. Weights are read at the first score."""
+    kind = checkpoint.family.scorer
+    if kind not in kinds():
+        raise ModelUnavailable(
+            f"its family {checkpoint.family.name!r} asks for the score type {kind!r}",
+            where=checkpoint.name, hint=f"There are: {', '.join(kinds())}.",
+        )  # fmt: skip
+    module = importlib.import_module(f"workbench.scorers.{kind}")
+    scorer: Scorer = module.load(checkpoint, library, device=device, dtype=dtype)
+    return scorer

@@ -1,0 +1,216 @@
+"""From a model's name to a local folder, its family and its configs: shipped, given as a folder, cached, or downloaded.
+
+Knows nothing of weights beyond that they must be safetensors, and nothing of what a score is.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.types import JSON, Family, ModelUnavailable
+
+FILES = [
+    "*.json",
+    "*.safetensors",
+    "*.jinja",
+    "*/*.jinja",
+    "merges.txt",
+    "vocab.txt",
+    "*.model",
+]  # what a scorer reads; never pickles
+HUB_SECONDS = 4.5
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model on this disk. `declared_template` is the score template its own configs name, if any."""
+
+    name: str
+    folder: Path
+    family: Family
+    config: Mapping[str, JSON]
+    image_config: Mapping[str, JSON]
+    video_config: Mapping[str, JSON]
+    declared_template: str | None = None
+    revision: str = ""
+
+
+def open_checkpoint(
+    name: str, families: Mapping[str, Family], *, folders: bool = True, report: Report = lambda _: None
+) -> Checkpoint:
+    """`name` is a folder (where `folders` allows it) or a hub name such as Qwen/Qwen3-Reranker-0.6B.
+
+    The family is the one that lists the name, else the one that lists the config's architecture.
+    Raises ModelUnavailable, within five seconds where a hub cannot be reached.
+    """
+    folder, revision = _locate(name, folders, report)
+    config = read_json(folder / "config.json")
+    if config is None:
+        raise ModelUnavailable(
+            "has no config.json", where=name, hint="Point at the folder of a transformers checkpoint."
+        )
+    return Checkpoint(
+        name=name,
+        folder=folder,
+        family=_family(name, config, families),
+        config=config,
+        image_config=read_json(folder / "preprocessor_config.json") or {},
+        video_config=read_json(folder / "video_preprocessor_config.json") or {},
+        declared_template=_declared_template(folder),
+        revision=revision,
+    )
+
+
+def read_json(path: Path) -> dict[str, JSON] | None:
+    """The object in a file, None where there is no file; ModelUnavailable where it is damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"{path.name} cannot be read ({error})", where=str(path.parent)) from error
+    if not isinstance(value, dict):
+        raise ModelUnavailable(f"{path.name} holds no JSON object", where=str(path.parent))
+    return value
+
+
+def _locate(name: str, folders: bool, report: Report) -> tuple[Path, str]:
+    path = Path(name).expanduser()
+    if path.is_dir() and folders:
+        return path, ""
+    if name.count("/") != 1 or name.startswith((".", "/", "~")) or "\\" in name:
+        hint = "Give the folder of a checkpoint, or a hub name such as Qwen/Qwen3-Reranker-0.6B."
+        raise ModelUnavailable("is neither a folder here nor a hub name", where=name, hint=hint)
+    return _from_hub(name, report)
+
+
+def _from_hub(name: str, report: Report) -> tuple[Path, str]:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
+        if any(folder.glob("*.safetensors")):
+            return folder, folder.name
+    except (LocalEntryNotFoundError, OSError, ValueError):
+        pass
+    revision = _reach(name)
+    report(f"Downloading {name}")
+    try:
+        folder = Path(
+            snapshot_download(name, revision=revision, allow_patterns=FILES, tqdm_class=_progress(name, report))
+        )
+    except Exception as error:  # the hub client raises many kinds; each is said with its own words
+        raise ModelUnavailable(
+            f"could not be downloaded ({_short(error)})", where=name, hint=_ways_out(name)
+        ) from error
+    return folder, folder.name
+
+
+def _reach(name: str) -> str:
+    """The hub's current revision of a model: the question that tells quickly whether the hub answers at all."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    pool = concurrent.futures.ThreadPoolExecutor(
+        1
+    )  # the client's own timeout does not cover every stage of a connection
+    try:
+        info = pool.submit(HfApi().model_info, name, timeout=HUB_SECONDS).result(timeout=HUB_SECONDS)
+    except GatedRepoError as error:
+        hint = "Accept its terms on its page and set HF_TOKEN."
+        raise ModelUnavailable(
+            "is gated: the hub wants an accepted licence and a token", where=name, hint=hint
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelUnavailable("is not on the hub (or is private)", where=name, hint=_ways_out(name)) from error
+    except Exception as error:
+        why = "no answer in time" if isinstance(error, TimeoutError) else _short(error)
+        raise ModelUnavailable(
+            f"is not on this machine, and the model hub cannot be reached ({why})", where=name, hint=_ways_out(name)
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return str(info.sha or "main")
+
+
+def _ways_out(name: str) -> str:
+    return (
+        f"Ways out: give a folder that holds the checkpoint; set HF_ENDPOINT to a mirror you can reach; or download it "
+        f"elsewhere with `hf download {name}` and copy the folder."
+    )
+
+
+def _short(error: BaseException) -> str:
+    text = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+
+
+def _progress(name: str, report: Report) -> type[Any]:
+    """A tqdm class for the hub client that passes the share of bytes on to `report`."""
+    from tqdm import tqdm
+
+    class Reporting(tqdm):  # type: ignore[type-arg, misc]
+        def update(self, n: float | None = 1) -> bool | None:
+            done = super().update(n)
+            if self.unit == "B" and self.total:
+                report(f"Downloading {name}: {100 * self.n / self.total:.0f} % of {self.total / 1e9:.1f} GB")
+            return done  # type: ignore[no-any-return]
+
+    return Reporting
+
+
+def _family(name: str, config: Mapping[str, JSON], families: Mapping[str, Family]) -> Family:
+    for family in families.values():
+        if name in family.models:
+            return family
+    architectures = [a for a in config.get("architectures") or [] if isinstance(a, str)]
+    for family in families.values():
+        if set(architectures) & set(family.architectures):
+            return family
+    served = "; ".join(f"{f.name} ({', '.join(f.architectures)})" for f in families.values())
+    raise ModelUnavailable(
+        f"is a {' / '.join(architectures) or 'checkpoint without a named architecture'}, which no family here serves",
+        where=name, hint=f"Families: {served}. A new one is a file in templates/.",
+    )  # fmt: skip
+
+
+def _declared_template(folder: Path) -> str | None:
+    """The score template that a Sentence-Transformers CrossEncoder config declares, by vLLM's rule (0.33).
+
+    The first module takes flat messages; `processing_kwargs.chat_template.chat_template` names one of the tokenizer's
+    templates, and without a name it is the default one. A tokenizer's chat template that no such config declares is for
+    chatting and never used.
+    """
+    st = read_json(folder / "config_sentence_transformers.json") or {}
+    module = read_json(folder / "sentence_bert_config.json") or {}
+    message = (module.get("modality_config") or {}).get("message") or {}
+    if st.get("model_type") != "CrossEncoder" or message.get("format") != "flat":
+        return None
+    wanted = ((module.get("processing_kwargs") or {}).get("chat_template") or {}).get("chat_template") or "default"
+    templates = _tokenizer_templates(folder)
+    if wanted not in templates:
+        raise ModelUnavailable(
+            f"its Sentence-Transformers config names a template {wanted!r} that its tokenizer does not have",
+            where=str(folder), hint=f"There are: {', '.join(sorted(templates)) or 'none'}.",
+        )  # fmt: skip
+    return templates[wanted]
+
+
+def _tokenizer_templates(folder: Path) -> dict[str, str]:
+    """All named templates of a tokenizer: from its config, `chat_template.jinja` and `additional_chat_templates/`."""
+    saved = (read_json(folder / "tokenizer_config.json") or {}).get("chat_template")
+    found: dict[str, str] = {"default": saved} if isinstance(saved, str) else {}
+    if isinstance(saved, list):
+        found.update({t["name"]: t["template"] for t in saved if isinstance(t, dict)})
+    if (path := folder / "chat_template.jinja").is_file():
+        found["default"] = path.read_text(encoding="utf-8")
+    for path in (folder / "additional_chat_templates").glob("*.jinja"):
+        found[path.stem] = path.read_text(encoding="utf-8")
+    return found
