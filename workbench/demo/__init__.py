@@ -1,0 +1,1 @@
+"""The side wing that makes the shipped demo reranker: scenes, questions, training, checking."""

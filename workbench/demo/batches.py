@@ -1,0 +1,91 @@
+"""Makes a training batch: questions packed into rows of equal length, and captions of pictures and clips beside them.
+Knows nothing of weights or of how long training goes on."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import torch
+
+from workbench.demo.captions import caption
+from workbench.demo.packing import Branch, Packed, Packer, Row, pack
+from workbench.demo.pool import Item, Pool
+from workbench.demo.prompts import CLOSE, OPEN
+from workbench.demo.questions import Mix, Side, question
+from workbench.demo.scenes import random_scene
+
+EMPTY = Branch((), (), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Packed rows, where the answers stand with their labels, and which tokens of captions are to be guessed."""
+
+    packed: Packed
+    ends: torch.Tensor  # [pair, 2] row and last token
+    labels: torch.Tensor  # [pair] 1 or 0
+    caption_at: torch.Tensor  # [token, 2] row and place before a caption's token
+    caption_ids: torch.Tensor  # [token]
+
+
+class Batches:
+    """Draws questions and finds their pictures and clips in the pool."""
+
+    def __init__(self, packer: Packer, pool: Pool, length: int) -> None:
+        self.packer, self.pool, self.length = packer, pool, length
+
+    def make(self, rng: random.Random, mix: Mix, opening: str = OPEN, rows: int = 32, *, captions: bool = False) -> Batch:
+        """`captions`: a quarter of the rows are captions to be written instead of questions."""
+        spoken = rows // 4 if captions else 0
+        made = [self.question(rng, mix, opening) for _ in range(rows - spoken)]
+        labels = [label for _, row_labels in made for label in row_labels]
+        lines = [row for row, _ in made] + [self.captions(rng, mix) for _ in range(spoken)]
+        packed = pack(lines)
+        starts = packed.ends[len(labels) :].tolist()
+        at, ids = self._targets(lines[rows - spoken :], starts)
+        return Batch(packed, packed.ends[: len(labels)], torch.tensor(labels, dtype=torch.float32), at, ids)
+
+    def show(self, side: Side, rng: random.Random) -> str | Item:
+        return side.text if side.kind == "caption" else self.pool.find(side.kind, side.scene, rng)
+
+    def question(self, rng: random.Random, mix: Mix, opening: str) -> tuple[Row, list[float]]:
+        """As many documents as the row has room for."""
+        asked = question(rng, mix, 16)
+        shown: list[str | Item] = []
+        seen = self.show(asked.query, rng)
+        room = self.length - len(self.packer.question(asked.instruction, seen, [], opening).trunk.ids)
+        for side in asked.documents:
+            made = self.show(side, rng)
+            branch = self.packer.side("", made, CLOSE) if isinstance(made, Item) else self.packer.branch(made + CLOSE)
+            room -= len(branch.ids)
+            if room < 0:
+                break
+            shown.append(made)
+        labels = [float(label) for label in asked.labels[: len(shown)]]
+        return self.packer.question(asked.instruction, seen, shown, opening), labels
+
+    def captions(self, rng: random.Random, mix: Mix) -> Row:
+        branches: list[Branch] = []
+        items: list[Item] = []
+        room = self.length
+        while True:
+            kind = rng.choice(("picture", "clip"))
+            item = self.pool.find(kind, random_scene(rng, moving=kind == "clip"), rng)
+            branch = self.packer.caption(item, caption(item.scene, rng, mix.wording))
+            room -= len(branch.ids)
+            if room < 0:
+                return Row(EMPTY, tuple(branches), tuple(items))
+            branches.append(branch)
+            items.append(item)
+
+    def _targets(self, rows: list[Row], ends: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Places whose next token belongs to a caption: all that follow a branch's last medium."""
+        close = self.packer.tokenizer.convert_tokens_to_ids("<|vision_end|>")
+        at: list[tuple[int, int]] = []
+        ids: list[int] = []
+        for branch, (row, last) in zip((b for r in rows for b in r.branches), ends, strict=True):
+            words = list(reversed(branch.ids)).index(close)
+            at += [(row, last - words + i) for i in range(words)]
+            ids += branch.ids[len(branch.ids) - words :]
+        return torch.tensor(at), torch.tensor(ids)
