@@ -1,0 +1,130 @@
+"""One clip file to its facts and to exactly the frames asked for, by decoding in order from the start.
+
+Knows nothing of how frames are sampled or resized. Seeking would be faster and lands on the wrong frame in too many files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
+
+from workbench.decoder import _checks
+from workbench.types import JSON, MediaInvalid
+
+DEMUXERS = {"mp4": "mov", "mkv": "matroska", "avi": "avi", "gif": "gif"}
+MAX_FRAMES = 64  # returned by one call
+COUNT_BY_DECODING = 500_000_000  # pixels; larger clips of the codecs below are counted by their packets
+PACKET_IS_FRAME = {"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "ffv1", "qtrle", "png", "gif", "rawvideo"}
+Frame = np.ndarray[Any, Any]
+
+
+def facts(path: str, form: str) -> JSON:
+    """Size as shown, frames, frames per second (0 when unknown) and seconds; containers that do not say are counted."""
+    packets, end = _demux(path, form)
+    with _opened(path, form) as (container, stream):
+        context = stream.codec_context
+        fps, length = float(stream.average_rate or 0), stream.duration
+        seconds = float(length * stream.time_base) if length else float((container.duration or 0) / av.time_base)
+        large = packets * context.width * context.height > COUNT_BY_DECODING
+        decoded = _decoded(container, stream)
+        first = next(decoded, None)
+        if first is None:
+            raise _checks.unreadable("video", "it has no frames")
+        trusted = large and context.name in PACKET_IS_FRAME
+        count = packets if trusted else 1 + sum(1 for _ in decoded)
+        height, width = _upright(np.empty((first.height, first.width, 0)), first).shape[:2]
+    seconds = seconds or end or (count / fps if fps else 0.0)
+    return {"width": width, "height": height, "frames": count, "fps": fps or (count / seconds if seconds else 0.0),
+            "seconds": seconds}  # fmt: skip
+
+
+def frames(path: str, form: str, indices: Sequence[int]) -> Iterator[tuple[int, Frame]]:
+    """(index, uint8 [height, width, 3]) in rising order, upright; MediaInvalid when the clip ends before one of them."""
+    wanted = sorted(set(indices), reverse=True)
+    if not wanted or len(wanted) > MAX_FRAMES or wanted[-1] < 0:
+        raise MediaInvalid(f"gives 1 to {MAX_FRAMES} frames at a time, numbered from 0; {len(wanted)} were asked for")
+    count = 0
+    with _opened(path, form) as (container, stream):
+        for count, frame in enumerate(_decoded(container, stream), 1):
+            if count - 1 == wanted[-1]:
+                yield wanted.pop(), np.ascontiguousarray(_upright(frame.to_ndarray(format="rgb24"), frame))
+            if not wanted:
+                return
+    raise _checks.unreadable("video", f"frame {wanted[0] + 1} is asked for, and only {count} can be decoded")
+
+
+def _demux(path: str, form: str) -> tuple[int, float]:
+    """(packets that hold a frame to be shown, seconds at which the last one ends)."""
+    count, end = 0, 0.0
+    with _opened(path, form) as (container, stream):
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                count += 1
+                if packet.pts is not None and packet.time_base:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return count, end
+
+
+@contextmanager
+def _opened(path: str, form: str) -> Iterator[tuple[Any, Any]]:
+    """(container, its first real video stream), with every complaint of the decoder turned into MediaInvalid.
+
+    The demuxer is forced to the sniffed format and gets a file object, so that a playlist or an external reference in a
+    file opens nothing else.
+    """
+    if form not in DEMUXERS:
+        raise _checks.unreadable("video", "it is a picture")
+    try:
+        with open(path, "rb") as file, av.open(
+            file, format=DEMUXERS[form], metadata_errors="replace", buffer_size=1 << 18
+        ) as container:  # fmt: skip
+            yield container, _stream(container)
+    except (av.error.FFmpegError, EOFError, OSError) as error:
+        raise _checks.unreadable("video", getattr(error, "strerror", "") or "it ends early") from error
+
+
+def _stream(container: Any) -> Any:
+    for stream in container.streams.video:
+        if stream.disposition & Disposition.attached_pic:
+            continue
+        if stream.codec_context is None:
+            raise _checks.unreadable("video", "its codec is not known")
+        _checks.size(stream.codec_context.width, stream.codec_context.height)
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
+        stream.codec_context.options = {"max_pixels": str(_checks.MAX_PIXELS)}  # for frames larger than the header says
+        return stream
+    raise _checks.unreadable("video", "it has no video track")
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    """Frames in the order shown. Damage is an error: a decoder would else invent pixels that get a confident score."""
+    size, count = None, 0
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise _checks.unreadable("video", f"it is cut off or damaged after {count} frames")
+        for frame in packet.decode():
+            size = size or (frame.width, frame.height)
+            if frame.is_corrupt:
+                raise _checks.unreadable("video", f"frame {count + 1} is damaged")
+            if (frame.width, frame.height) != size:
+                raise _checks.unreadable("video", f"frame {count + 1} has another size than the first")
+            count += 1
+            yield frame
+
+
+def _upright(pixels: Frame, frame: Any) -> Frame:
+    """The frame turned as the file's display matrix says: x' = a·x + c·y, y' = b·x + d·y, to the nearest quarter turn."""
+    side = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if side is None:
+        return pixels
+    a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+    if abs(b) > abs(a):
+        pixels, a, d = pixels.swapaxes(0, 1), c, b
+    pixels = pixels[:, ::-1] if a < 0 else pixels
+    return pixels[::-1] if d < 0 else pixels
