@@ -154,9 +154,9 @@ def _short(error: BaseException) -> str:
 
 def _progress(name: str, report: Report) -> type[Any]:
     """A tqdm class for the hub client that passes the share of bytes on to `report`."""
-    from tqdm import tqdm
+    from huggingface_hub.utils import tqdm
 
-    class Reporting(tqdm):  # type: ignore[type-arg, misc]
+    class Reporting(tqdm):  # type: ignore[misc]
         def update(self, n: float | None = 1) -> bool | None:
             done = super().update(n)
             if self.unit == "B" and self.total:

@@ -1,0 +1,207 @@
+"""Promises every scorer keeps: what encode returns is scored, a batch scores like its members, order changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.scorers.conftest import Maker, document, query
+from workbench import scorers
+from workbench.media import Library
+from workbench.pool import Bench
+from workbench.rerank import encode_rows, ranking, rerank
+from workbench.scorers import Scorer, _engine
+from workbench.types import (
+    Document,
+    Encoding,
+    MediaInvalid,
+    ModelUnavailable,
+    Row,
+    Score,
+    ScoreFailed,
+    Variant,
+    WorkbenchError,
+)
+
+DOCUMENTS = [
+    document(t, id=f"d{i}") for i, t in enumerate(["bees", "how do bees find flowers", "word " * 70, "é" * 30, "x"])
+]
+
+
+@pytest.fixture(params=scorers.kinds())
+def scorer(request: pytest.FixtureRequest, bench: Bench) -> Scorer:
+    if request.param == "yes_no":
+        return request.getfixturevalue("qwen3_vl")
+    return bench.pool._open("word-overlap", lambda _: None)
+
+
+def encodings(bench: Bench, scorer: Scorer, documents: list[Document]) -> list[Encoding]:
+    found = list(
+        encode_rows(bench.renderer, scorer, Variant(scorer.name), query("how do bees find flowers"), documents)
+    )
+    assert all(isinstance(e, Encoding) for e in found), found
+    return found  # type: ignore[return-value]
+
+
+def logits(scorer: Scorer, batch: list[Encoding]) -> list[float]:
+    got = dict(scorer.score(batch))
+    assert sorted(got) == list(range(len(batch)))
+    return [s.logit if isinstance(s, Score) else pytest.fail(str(s)) for _, s in sorted(got.items())]
+
+
+def documents_for(scorer: Scorer, picture: Maker, clip: Maker) -> list[Document]:
+    if scorer.family.template.placeholders.image and scorer.name != "word-overlap":
+        return [
+            *DOCUMENTS,
+            document(picture(seed=11), id="p"),
+            document(clip(seed=3), "words", id="c"),
+            document(picture(32, 64, 4)),
+        ]
+    return DOCUMENTS
+
+
+def test_a_batch_scores_like_its_members(bench: Bench, scorer: Scorer, picture: Maker, clip: Maker) -> None:
+    batch = encodings(bench, scorer, documents_for(scorer, picture, clip))
+    alone = [logits(scorer, [e])[0] for e in batch]
+    assert logits(scorer, batch) == pytest.approx(alone, abs=1e-5)
+
+
+def test_order_changes_no_score(bench: Bench, scorer: Scorer, picture: Maker, clip: Maker) -> None:
+    batch = encodings(bench, scorer, documents_for(scorer, picture, clip))
+    assert logits(scorer, batch[::-1])[::-1] == pytest.approx(logits(scorer, batch), abs=1e-5)
+
+
+def test_an_empty_batch_is_nothing(scorer: Scorer) -> None:
+    assert list(scorer.score([])) == []
+
+
+def test_stop_ends_early(bench: Bench, scorer: Scorer) -> None:
+    assert list(scorer.score(encodings(bench, scorer, DOCUMENTS), lambda: True)) == []
+
+
+def test_stop_keeps_the_micro_batches_that_are_done(
+    bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_engine.TOKEN_BUDGET, "cpu", 1)  # one row a micro-batch
+    batch, seen = encodings(bench, qwen3, DOCUMENTS), []
+    for result in qwen3.score(batch, lambda: len(seen) >= 2):
+        seen.append(result)
+    assert len(seen) == 2
+
+
+def test_a_row_that_fails_leaves_the_others(bench: Bench, qwen3_vl: Scorer, library: Library, picture: Maker) -> None:
+    torn = library.add(library.path(picture(seed=12)).read_bytes()[:200], "torn.png")
+    missing = MediaInvalid("cannot be found", where="documents[1]")
+    rows: list[Row] = [document("one"), missing, document(torn), document("two"), Document("e", ())]
+    results = list(rerank(bench.renderer, qwen3_vl, Variant(qwen3_vl.name), query("q"), rows))
+    done = ranking(Variant(qwen3_vl.name), query("q"), results)
+    assert sorted(r.index for r in done.ranked) == [0, 3]
+    assert [(r.index, r.error.kind) for r in done.failed if r.error] == [
+        (1, "media_invalid"), (2, "media_invalid"), (4, "prompt_invalid"),
+    ]  # fmt: skip
+    assert "torn.png" in str(done.failed[1].error)
+
+
+def test_a_number_that_is_none_is_an_error(bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = encodings(bench, qwen3, DOCUMENTS[:2])
+    monkeypatch.setattr(_engine, "last_hidden", lambda *a: torch.full((2, 64), float("nan")))
+    assert all(isinstance(s, ScoreFailed) for _, s in qwen3.score(batch))
+
+
+def test_out_of_memory_halves_with_the_same_scores(
+    bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, real = encodings(bench, qwen3, DOCUMENTS), _engine.last_hidden
+    expected = logits(qwen3, batch)
+
+    def small(backbone: object, rows: list[object], *rest: object) -> torch.Tensor:
+        if len(rows) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(backbone, rows, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(_engine, "last_hidden", small)
+    assert logits(qwen3, batch) == pytest.approx(expected, abs=1e-5)
+
+
+def test_micro_batches_keep_the_budget_and_lose_nothing() -> None:
+    lengths = [5, 900, 30, 30, 31, 2000, 7]
+    batches = list(_engine.micro_batches(lengths, 100))
+    assert sorted(i for b in batches for i in b) == list(range(7))
+    assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= 100 for b in batches)
+
+
+def test_an_accelerator_that_computes_wrong_is_said(
+    bench: Bench, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = bench.pool._open(str(tiny_qwen3), lambda _: None)
+    batch = encodings(bench, scorer, DOCUMENTS[:1])
+    list(scorer.score(batch))
+    real = _engine.last_hidden
+    monkeypatch.setattr(_engine, "last_hidden", lambda b, *a: real(b, *a) * (2 if b is scorer._backbone else 1))  # type: ignore[attr-defined]
+    scorer._compare_with_cpu(scorer._row(batch[0]))  # type: ignore[attr-defined]
+    assert "do not trust this device" in scorer.facts().note
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({}, "no config.json"),
+        ({"config.json": "{"}, "cannot be read"),
+        ({"config.json": json.dumps({"architectures": ["T5ForConditionalGeneration"]})}, "no family here serves"),
+        ({"config.json": json.dumps({"architectures": ["Qwen3ForCausalLM"]})}, "tokenizer"),
+    ],
+)
+def test_a_folder_that_is_no_checkpoint_says_why(
+    bench: Bench, tmp_path: Path, files: dict[str, str], says: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ModelUnavailable, match=says):
+        bench.pool.get(str(tmp_path))
+
+
+def test_weights_that_are_pickles_are_refused(bench: Bench, tiny_qwen3: Path, tmp_path: Path) -> None:
+    for file in tiny_qwen3.iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    scorer = bench.pool._open(str(tmp_path), lambda _: None)
+    with pytest.raises(WorkbenchError, match="safetensors"):
+        list(scorer.score(encodings(bench, scorer, DOCUMENTS[:1])))
+
+
+HUB = """
+import sys, time
+from pathlib import Path
+from workbench.scorers._checkpoint import open_checkpoint
+from workbench.template import read_families
+import huggingface_hub
+started = time.monotonic()
+try:
+    open_checkpoint("Qwen/Qwen3-Reranker-0.6B", read_families(Path("templates")))
+except Exception as error:
+    print(type(error).__name__, error)
+print(time.monotonic() - started)
+"""
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["silent", "refused"])
+def test_a_hub_that_cannot_be_reached_is_one_sentence_in_time(answers: bool, root: Path, tmp_path: Path) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))  # accepts and never says a word
+    port = listener.getsockname()[1]
+    if answers:
+        listener.close()  # refused at once
+    env = {**os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{port}", "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path)}
+    out = subprocess.run([sys.executable, "-c", HUB], cwd=root, env=env, capture_output=True, text=True, timeout=60)
+    listener.close()
+    said, seconds = out.stdout.strip().rsplit("\n", 1)
+    assert float(seconds) < 5, out.stdout
+    assert said.startswith("ModelUnavailable Qwen/Qwen3-Reranker-0.6B: "), out.stdout + out.stderr
+    assert "HF_ENDPOINT" in said and "folder" in said and "\n" not in said
