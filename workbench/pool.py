@@ -1,11 +1,12 @@
 """Which models are awake, what they are prompted with, and the bench that every door is given.
 
-Knows nothing of doors. One model holds weights at a time: the one before it is let go first.
+Knows nothing of doors. One large model holds weights at a time: the one before it lets go first.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from workbench.types import (
 )
 from workbench.worker import Worker
 
+KEPT_OPEN = 4  # tokenizers and configs in memory
+SMALL = 200_000_000  # parameters that may stay beside another model
 LEXICAL = "word-overlap"  # a model name that needs no checkpoint
 RENDER_SECONDS, DECODE_SECONDS = 1.0, 20.0
 
@@ -44,9 +47,9 @@ class Pool:
     device: str = "auto"
     dtype: str = "auto"
     offered_only: bool = False
-    _awake: dict[str, Scorer] = field(default_factory=dict)
+    _open: OrderedDict[str, Scorer] = field(default_factory=OrderedDict)
     _templates: dict[str, ScoreTemplate] = field(default_factory=dict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _opening: threading.Lock = field(default_factory=threading.Lock)
 
     def offered(self) -> tuple[str, ...]:
         """The model menu: the shipped one first, then those the family files name, then the one without weights."""
@@ -54,24 +57,36 @@ class Pool:
         return (*shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
 
     def get(self, model: str, report: Callable[[str], None] = lambda _: None) -> Scorer:
-        """The scorer of a model, opened if need be; the one before stays until the new one is there.
+        """The scorer of a model, opened if need be: its tokenizer and configs, not its weights.
 
-        Raises ModelUnavailable. `report` gets a sentence whenever a download moves.
+        Raises ModelUnavailable. `report` gets a sentence whenever a download moves; models that are open already are not
+        kept waiting by it.
         """
         name = model.strip()
-        with self._lock:
-            if name not in self._awake:
-                scorer = self._open(name, report)
-                self._awake.clear()
-                self._awake[name] = scorer
-            return self._awake[name]
+        if (scorer := self._open.get(name)) is not None:
+            return scorer
+        with self._opening:
+            if name not in self._open:
+                scorer = self._load(name, report)
+                while len(self._open) >= KEPT_OPEN:
+                    self._open.popitem(last=False)
+                self._open[name] = scorer
+            return self._open[name]
+
+    def wake(self, model: str) -> Scorer:
+        """As `get`, for scoring: large models other than this one give their weights back first."""
+        scorer = self.get(model)
+        for other in list(self._open.values()):
+            if other is not scorer and other.facts().parameters > SMALL:
+                other.sleep()
+        return scorer
 
     def template(self, model: str) -> ScoreTemplate:
         """The template used when none is given: declared by the checkpoint, else its family's."""
         scorer = self.get(model)
         return self._templates.get(model.strip(), scorer.family.template)
 
-    def _open(self, name: str, report: Callable[[str], None]) -> Scorer:
+    def _load(self, name: str, report: Callable[[str], None]) -> Scorer:
         from workbench.scorers._checkpoint import open_checkpoint
 
         if not name:
@@ -122,16 +137,16 @@ class Bench:
         return variant.template or self.pool.template(variant.model)
 
     def rank(self, variant: Variant, query: Query, rows: Sequence[Row], stop: Stop = never) -> Iterator[ScoreResult]:
-        scorer, variant = self._ready(variant)
-        return rerank(self.renderer, scorer, variant, query, rows, stop=stop)
+        scorer = self.pool.wake(variant.model)
+        return rerank(self.renderer, scorer, self.resolved(variant), query, rows, stop=stop)
 
     def preview(self, variant: Variant, query: Query, rows: Sequence[Row]) -> list[Encoding | WorkbenchError]:
-        scorer, variant = self._ready(variant)
-        return list(encode_rows(self.renderer, scorer, variant, query, rows))
-
-    def _ready(self, variant: Variant) -> tuple[Scorer, Variant]:
         scorer = self.pool.get(variant.model)
-        return scorer, replace(variant, template=self.template_for(variant))
+        return list(encode_rows(self.renderer, scorer, self.resolved(variant), query, rows))
+
+    def resolved(self, variant: Variant) -> Variant:
+        """The same variant with its template named."""
+        return replace(variant, template=self.template_for(variant))
 
     def close(self) -> None:
         for worker in self.workers:

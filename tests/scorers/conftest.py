@@ -22,12 +22,12 @@ Maker = Callable[..., Media]
 
 @pytest.fixture(scope="session")
 def qwen3(bench: Bench, tiny_qwen3: Path) -> Scorer:
-    return bench.pool._open(str(tiny_qwen3), lambda _: None)
+    return bench.pool._load(str(tiny_qwen3), lambda _: None)
 
 
 @pytest.fixture(scope="session")
 def qwen3_vl(bench: Bench, tiny_qwen3_vl: Path) -> Scorer:
-    return bench.pool._open(str(tiny_qwen3_vl), lambda _: None)
+    return bench.pool._load(str(tiny_qwen3_vl), lambda _: None)
 
 
 def noise(height: int, width: int, seed: int) -> np.ndarray:

@@ -39,7 +39,7 @@ DOCUMENTS = [
 def scorer(request: pytest.FixtureRequest, bench: Bench) -> Scorer:
     if request.param == "yes_no":
         return request.getfixturevalue("qwen3_vl")
-    return bench.pool._open("word-overlap", lambda _: None)
+    return bench.pool._load("word-overlap", lambda _: None)
 
 
 def encodings(bench: Bench, scorer: Scorer, documents: list[Document]) -> list[Encoding]:
@@ -140,7 +140,7 @@ def test_micro_batches_keep_the_budget_and_lose_nothing() -> None:
 def test_an_accelerator_that_computes_wrong_is_said(
     bench: Bench, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scorer = bench.pool._open(str(tiny_qwen3), lambda _: None)
+    scorer = bench.pool._load(str(tiny_qwen3), lambda _: None)
     batch = encodings(bench, scorer, DOCUMENTS[:1])
     list(scorer.score(batch))
     real = _engine.last_hidden
@@ -172,7 +172,7 @@ def test_weights_that_are_pickles_are_refused(bench: Bench, tiny_qwen3: Path, tm
         if file.suffix != ".safetensors":
             (tmp_path / file.name).write_bytes(file.read_bytes())
     torch.save({}, tmp_path / "pytorch_model.bin")
-    scorer = bench.pool._open(str(tmp_path), lambda _: None)
+    scorer = bench.pool._load(str(tmp_path), lambda _: None)
     with pytest.raises(WorkbenchError, match="safetensors"):
         list(scorer.score(encodings(bench, scorer, DOCUMENTS[:1])))
 

@@ -6,6 +6,7 @@ Knows nothing of templates, labels or rankings; it sees token ids, patches and p
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import threading
@@ -122,3 +123,10 @@ def _media(
 
 def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+
+
+def free(device: torch.device) -> None:
+    """Returns what a let-go model held to the device."""
+    gc.collect()
+    if device.type in ("cuda", "npu", "mps"):
+        getattr(torch, device.type).empty_cache()

@@ -62,6 +62,9 @@ class Lexical:
     def facts(self) -> ScorerFacts:
         return ScorerFacts("cpu", "none", 0, True, 0.0, "word overlap, no model")
 
+    def sleep(self) -> None:
+        """Nothing to give back."""
+
 
 def _words(content: Sequence[object]) -> set[str]:
     return {w.lower() for p in content if isinstance(p, Text) for w in re.findall(r"\w+", p.text)}

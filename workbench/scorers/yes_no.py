@@ -71,6 +71,11 @@ class YesNo:
             str(self._device), name, self._parameters, self._backbone is not None, self._seconds, self._note
         )
 
+    def sleep(self) -> None:
+        with engine.DEVICE:
+            self._backbone = None
+            engine.free(self._device)
+
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
         """Yields (position in the batch, score or the row's error) after each micro-batch."""
