@@ -20,6 +20,10 @@ def unreadable(kind: str, reason: str) -> MediaInvalid:
     return MediaInvalid(f"cannot be read as {NAMES[kind]}: {reason}")
 
 
+def too_large(what: str) -> MediaInvalid:
+    return MediaInvalid(what, hint="Make it smaller: models shrink it anyway.")
+
+
 def cut_off(kind: str, size: int) -> MediaInvalid:
     return unreadable(kind, f"the file is cut off after {size:,} bytes")
 
@@ -27,11 +31,13 @@ def cut_off(kind: str, size: int) -> MediaInvalid:
 def size(width: int, height: int) -> None:
     """MediaInvalid for a picture or frame with no area, of more than 40 million pixels, or thinner than 1:200."""
     if width <= 0 or height <= 0:
-        raise MediaInvalid(f"is {width}×{height} pixels large")
+        raise too_large(f"states no size, or more than {MAX_PIXELS // 10**6} million pixels")
     if width * height > MAX_PIXELS:
-        raise MediaInvalid(f"is {width}×{height}: more than {MAX_PIXELS // 10**6} million pixels are not decoded")
+        raise too_large(f"is {width}×{height}: more than {MAX_PIXELS // 10**6} million pixels are not decoded")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise MediaInvalid(f"is {width}×{height}: thinner than 1:{MAX_ASPECT}")
+        raise MediaInvalid(
+            f"is {width}×{height}: thinner than 1:{MAX_ASPECT}", hint="Crop it or put it on a background."
+        )
 
 
 def whole(path: str, kind: str, form: str) -> None:
@@ -86,18 +92,18 @@ def _palette(flags: bytes) -> int:
 
 
 def _boxes(file: BinaryIO, length: int) -> bool:
-    """MP4 and MOV: boxes of size and type one after another; unknown types after the last one are padding."""
-    at = 0
+    """MP4 and MOV: boxes of size and type one after another, `moov` among them; unknown types at the end are padding."""
+    at, moov = 0, False
     while at + 8 <= length:
         file.seek(at)
         head = file.read(16)
-        span = int.from_bytes(head[:4], "big")
+        span, name = int.from_bytes(head[:4], "big"), head[4:8]
         if span == 1:
             span = int.from_bytes(head[8:16], "big")
-        if head[4:8] not in BOXES or span < 8:
+        if name not in BOXES or span < 8:
             return True  # size 0 reaches to the end of the file
-        at += span
-    return at <= length
+        at, moov = at + span, moov or name == b"moov"
+    return moov and at <= length
 
 
 def _ebml(file: BinaryIO, length: int) -> bool:

@@ -18,6 +18,7 @@ from workbench.decoder import _checks
 from workbench.types import JSON, MediaInvalid
 
 DEMUXERS = {"mp4": "mov", "mkv": "matroska", "avi": "avi", "gif": "gif"}
+LIMITS = {"max_pixels": str(_checks.MAX_PIXELS)}  # for frames that are larger than the header says
 MAX_FRAMES = 64  # returned by one call
 COUNT_BY_DECODING = 500_000_000  # pixels; larger clips of the codecs below are counted by their packets
 PACKET_IS_FRAME = {"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "ffv1", "qtrle", "png", "gif", "rawvideo"}
@@ -82,11 +83,13 @@ def _opened(path: str, form: str) -> Iterator[tuple[Any, Any]]:
         raise _checks.unreadable("video", "it is a picture")
     try:
         with open(path, "rb") as file, av.open(
-            file, format=DEMUXERS[form], metadata_errors="replace", buffer_size=1 << 18
+            file, format=DEMUXERS[form], metadata_errors="replace", options=LIMITS, buffer_size=1 << 18
         ) as container:  # fmt: skip
             yield container, _stream(container)
-    except (av.error.FFmpegError, EOFError, OSError) as error:
-        raise _checks.unreadable("video", getattr(error, "strerror", "") or "it ends early") from error
+    except (av.error.FFmpegError, OSError) as error:
+        damaged = isinstance(error, (av.error.InvalidDataError, av.error.EOFError))
+        reason = "the file is damaged" if damaged else getattr(error, "strerror", "") or str(error)
+        raise _checks.unreadable("video", reason) from error
 
 
 def _stream(container: Any) -> Any:
@@ -97,7 +100,7 @@ def _stream(container: Any) -> Any:
             raise _checks.unreadable("video", "its codec is not known")
         _checks.size(stream.codec_context.width, stream.codec_context.height)
         stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
-        stream.codec_context.options = {"max_pixels": str(_checks.MAX_PIXELS)}  # for frames larger than the header says
+        stream.codec_context.options = LIMITS
         return stream
     raise _checks.unreadable("video", "it has no video track")
 

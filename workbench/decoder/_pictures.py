@@ -38,7 +38,7 @@ def load(path: str, form: str) -> PIL.Image.Image:
     except (MediaInvalid, MemoryError):
         raise
     except PIL.Image.DecompressionBombError as error:
-        raise MediaInvalid(f"is more than {_checks.MAX_PIXELS // 10**6} million pixels large") from error
+        raise _checks.too_large(f"is more than {_checks.MAX_PIXELS // 10**6} million pixels large") from error
     except Exception as error:  # decoders raise what they like on damaged files: OSError, SyntaxError, struct.error …
         raise _reason(error, path) from error
     return rgb.transpose(turn) if turn is not None else rgb
@@ -49,8 +49,8 @@ def _reason(error: Exception, path: str) -> MediaInvalid:
     if "truncated" in text.lower():
         with open(path, "rb") as file:
             return _checks.cut_off("image", len(file.read()))
-    if isinstance(error, PIL.UnidentifiedImageError) or not text:
-        text = "its header is damaged"
+    if isinstance(error, PIL.UnidentifiedImageError) or not text or text.startswith("decoder error"):
+        text = "the file is damaged or cut off"
     return _checks.unreadable("image", text)
 
 

@@ -35,6 +35,7 @@ HINTS: dict[Kind, str] = {
     "image": "Save it again as PNG or JPEG.",
     "video": "Convert it to MP4 (H.264), e.g. with `ffmpeg -i IN OUT.mp4`.",
 }
+SMALLER: dict[Kind, str] = {"image": "Make it smaller.", "video": "Make it shorter or smaller."}
 LIMITS = {
     "time": "takes too long to decode",
     "memory": "needs too much memory to decode",
@@ -62,7 +63,7 @@ class Library:
 
     def __init__(self, folder: Path, worker: Worker) -> None:
         self._folder, self._worker = folder, worker
-        self._cache, self._failures = Cache(CACHE_BYTES), dict[tuple[str, Kind], tuple[float, str]]()
+        self._cache, self._failures = Cache(CACHE_BYTES), dict[tuple[str, Kind], tuple[float, str, str]]()
 
     # ------------------------------------------------------------ in
     def add(self, data: bytes, source: str, kind: Kind | None = None) -> Media:
@@ -157,7 +158,7 @@ class Library:
             message = (
                 f"unpacks to {one * len(indices) >> 20:,} MB: {len(indices)} frames of {facts.width}×{facts.height}"
             )
-            raise MediaInvalid(message, where=part.source, hint="Scale it down: models shrink it anyway.")
+            raise MediaInvalid(message, where=part.source, hint=SMALLER["video"])
         out = np.empty((len(indices), facts.height, facts.width, 3), np.uint8)
         step = max(1, REPLY_BYTES // one)
         for some in (distinct[i : i + step] for i in range(0, len(distinct), step)):
@@ -175,9 +176,9 @@ class Library:
 
     def _ask(self, task: str, part: Media, **arguments: JSON) -> tuple[JSON, list[bytes]]:
         kind, path = _kind(part), self.path(part)
-        until, message = self._failures.get((part.digest, kind), (0.0, ""))
+        until, message, hint = self._failures.get((part.digest, kind), (0.0, "", ""))
         if time.monotonic() < until:
-            raise MediaInvalid(message, where=part.source, hint=HINTS[kind])
+            raise MediaInvalid(message, where=part.source, hint=hint)
         try:
             with path.open("rb") as file:
                 form = _formats.sniff(file.read(_formats.HEAD))
@@ -185,13 +186,19 @@ class Library:
         except OSError as error:
             raise MediaInvalid("is no longer in the media library", where=part.source, hint="Add it again.") from error
         except WorkerFailed as error:
-            message = error.message if error.kind == MediaInvalid.kind else f"cannot be decoded ({error.message})"
+            if error.kind in ("start", "closed"):  # no fault of the file
+                raise MediaInvalid(f"cannot be decoded now: {error.message}", where=part.source) from error
+            known = error.kind == MediaInvalid.kind
+            message, hint = (
+                error.message if known else f"cannot be decoded ({error.message})",
+                error.hint or HINTS[kind],
+            )
         except WorkerLimit as error:
-            message = LIMITS.get(error.limit, f"cannot be decoded ({error.limit})")
+            message, hint = LIMITS[error.kind], HINTS[kind] if error.kind == "crash" else SMALLER[kind]
         if len(self._failures) > 1000:
             self._failures.clear()
-        self._failures[part.digest, kind] = (time.monotonic() + FAILURE_SECONDS, message)
-        raise MediaInvalid(message, where=part.source, hint=HINTS[kind])
+        self._failures[part.digest, kind] = (time.monotonic() + FAILURE_SECONDS, message, hint)
+        raise MediaInvalid(message, where=part.source, hint=hint)
 
 
 def _kind(part: Media) -> Kind:
