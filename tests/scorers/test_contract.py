@@ -111,7 +111,7 @@ def test_a_row_that_fails_leaves_the_others(bench: Bench, qwen3_vl: Scorer, libr
 
 def test_a_number_that_is_none_is_an_error(bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = encodings(bench, qwen3, DOCUMENTS[:2])
-    monkeypatch.setattr(_engine, "last_hidden", lambda *a: torch.full((2, 64), float("nan")))
+    monkeypatch.setattr(_engine, "last_hidden", lambda b, rows, *a: torch.full((len(rows), 64), float("nan")))
     assert all(isinstance(s, ScoreFailed) for _, s in qwen3.score(batch))
 
 
@@ -132,9 +132,18 @@ def test_out_of_memory_halves_with_the_same_scores(
 
 def test_micro_batches_keep_the_budget_and_lose_nothing() -> None:
     lengths = [5, 900, 30, 30, 31, 2000, 7]
-    batches = list(_engine.micro_batches(lengths, 100))
+    batches = list(_engine.micro_batches(lengths, lambda: 100))
     assert sorted(i for b in batches for i in b) == list(range(7))
     assert all(len(b) == 1 or max(lengths[i] for i in b) * len(b) <= 100 for b in batches)
+
+
+def test_the_pace_follows_the_machine() -> None:
+    pace = _engine.Pace(torch.device("cpu"))
+    assert pace.budget() == 256
+    pace.note(1000, 2.0)
+    assert pace.budget() == 350
+    pace.note(1_000_000, 1.0)
+    assert pace.budget() == _engine.TOKEN_BUDGET["cpu"]
 
 
 def test_an_accelerator_that_computes_wrong_is_said(

@@ -10,7 +10,7 @@ import gc
 import importlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,29 @@ def use_cores() -> None:
     torch.set_num_threads(cores)
 
 
-def micro_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Indices by falling length, so many that padded tokens stay within the budget (at least one)."""
+class Pace:
+    """How many padded tokens a micro-batch may have so that Stop acts in about a second: learnt from those before."""
+
+    SECONDS, FIRST = 0.7, 256
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._rate = device.type, 0.0
+
+    def budget(self) -> int:
+        most = TOKEN_BUDGET.get(self._device, 2048)
+        return min(most, int(self._rate * self.SECONDS) if self._rate else self.FIRST)
+
+    def note(self, tokens: int, seconds: float) -> None:
+        self._rate = tokens / max(seconds, 1e-6)
+
+
+def micro_batches(lengths: Sequence[int], budget: Callable[[], int]) -> Iterator[list[int]]:
+    """Indices by falling length, so many that padded tokens stay within the budget asked for each time (at least one)."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    batch: list[int] = []
-    for i in order:
-        if batch and lengths[batch[0]] * (len(batch) + 1) > budget:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+    while order:
+        count = max(1, min(len(order), budget() // lengths[order[0]]))
+        yield order[:count]
+        order = order[count:]
 
 
 @torch.inference_mode()

@@ -51,6 +51,7 @@ class YesNo:
             tokens, self.family, library, checkpoint.image_config, checkpoint.video_config, self.max_length,
             image_id=int(config.get("image_token_id", -1)), video_id=int(config.get("video_token_id", -1)),
         )  # fmt: skip
+        self._pace = engine.Pace(self._device)
         self._backbone: Any = None
         self._rows = torch.empty(0)
         self._seconds, self._note, self._parameters = 0.0, "", 0
@@ -79,8 +80,7 @@ class YesNo:
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
         """Yields (position in the batch, score or the row's error) after each micro-batch."""
-        budget = engine.TOKEN_BUDGET.get(self._device.type, 2048)
-        for indices in engine.micro_batches([len(e.token_ids) for e in batch], budget):
+        for indices in engine.micro_batches([len(e.token_ids) for e in batch], self._pace.budget):
             if stop():
                 return
             rows: dict[int, engine.Row] = {}
@@ -138,7 +138,10 @@ class YesNo:
                 self._load_weights()
                 if self._device.type != "cpu":
                     self._compare_with_cpu(min(rows, key=lambda r: len(r.token_ids)))
-            return self._forward(self._backbone, rows)
+            started = time.perf_counter()
+            hidden = self._forward(self._backbone, rows)
+        self._pace.note(max(len(r.token_ids) for r in rows) * len(rows), time.perf_counter() - started)
+        return hidden
 
     def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> torch.Tensor:
         encoder = self._encoder
