@@ -1,0 +1,131 @@
+"""The roof: what it refuses to start as, and the real server it starts, screen and HTTP door on one port."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+import app as roof
+from workbench import wire
+from workbench.pool import LEXICAL, Bench
+from workbench.types import ModelUnavailable
+
+BODY = {"query": "red circle", "documents": ["nothing", "a red circle", "red"]}
+
+
+# ---------------------------------------------------------------- flags and environment
+def test_the_default_is_this_machine_alone() -> None:
+    args = roof.arguments([], {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "1"})
+    assert (args.host, args.port, args.space, args.auth, args.api_key) == ("127.0.0.1", 7860, False, None, None)
+
+
+def test_a_space_says_where_to_listen() -> None:
+    args = roof.arguments([], {"SPACE_ID": "me/it", "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7861"})
+    assert (args.host, args.port, args.space) == ("0.0.0.0", 7861, True)
+
+
+def test_a_space_offers_no_folders(tmp_path: Path) -> None:
+    args = roof.arguments(["--data", str(tmp_path)], {"SPACE_ID": "me/it"})
+    bench = roof.open_house(args)
+    try:
+        with pytest.raises(ModelUnavailable, match="not offered"):
+            bench.pool.get(str(tmp_path))
+    finally:
+        bench.close()
+
+
+@pytest.mark.parametrize(
+    "flags", [["--auth", "nobody"], ["--auth", ":x"], ["--parity", "tgi"], ["--dtype", "int4"], ["--port", "x"]]
+)
+def test_wrong_flags_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        roof.arguments(flags, {})
+    assert left.value.code == 2 and flags[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_an_open_address_without_a_guard_does_not_start(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert roof.main(["--host", host]) == 2
+    assert "--auth USER:PASSWORD" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert roof.main(["--port", str(port)]) == 2
+    assert f"127.0.0.1:{port}" in (err := capsys.readouterr().err) and "--port" in err
+
+
+@pytest.mark.parametrize("flags", [["--port", "70000"], ["--port", "0", "--template", "no-such.jinja"]])
+def test_what_cannot_start_says_so(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert roof.main(flags) == 2
+    err = capsys.readouterr().err
+    assert "app.py: " in err and "Traceback" not in err and flags[-1].split("/")[-1] in err
+
+
+# ---------------------------------------------------------------- the server
+@pytest.fixture(scope="module")
+def house(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[str], Path]]:
+    """app.py as a user starts it; its private folders lie in a folder of ours."""
+    temporary = tmp_path_factory.mktemp("tmp")
+    process = subprocess.Popen(
+        [sys.executable, "app.py", "--port", "0", "--model", LEXICAL, "--device", "cpu"],
+        cwd=root, env={**os.environ, "TMPDIR": str(temporary)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            break
+    else:
+        pytest.fail("it never was ready: " + "".join(lines))
+    yield found[0], process, temporary
+    process.kill()
+    process.wait(10)
+
+
+def test_the_page_and_the_http_door_share_a_port(house: tuple[str, subprocess.Popen[str], Path], bench: Bench) -> None:
+    url, _, _ = house
+    page = httpx.get(url, timeout=20)
+    assert page.status_code == 200 and "gradio" in page.text.lower()
+    answer = httpx.post(f"{url}/rerank", json=BODY, timeout=20).json()
+    expected = wire.answer_rerank(bench, wire.read_rerank(BODY, bench))
+    assert answer | {"id": ""} == expected | {"id": ""}
+    assert httpx.get(f"{url}/health", timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+@pytest.mark.parametrize("path", ["/", "/config", "/rerank", "/gradio_api/upload"])
+def test_foreign_pages_reach_nothing(
+    house: tuple[str, subprocess.Popen[str], Path], path: str, headers: dict[str, str]
+) -> None:
+    assert httpx.get(house[0] + path, headers=headers, timeout=20).status_code == 403
+
+
+def test_no_file_of_the_machine_is_served(house: tuple[str, subprocess.Popen[str], Path], root: Path) -> None:
+    for path in (root / "app.py", Path("/etc/passwd"), house[2]):
+        assert httpx.get(f"{house[0]}/gradio_api/file={path}", timeout=20).status_code in (403, 404)
+
+
+def test_it_leaves_nothing_behind(house: tuple[str, subprocess.Popen[str], Path]) -> None:
+    _, process, temporary = house
+    assert list(temporary.glob("workbench-*"))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+    until = time.monotonic() + 5
+    while list(temporary.glob("workbench-*")) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not list(temporary.glob("workbench-*"))

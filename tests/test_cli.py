@@ -1,0 +1,197 @@
+"""The command line: a line in, a line out; what is bad is answered in its place and shows in the exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_wire import png
+from workbench import commands, wire
+from workbench.__main__ import main
+from workbench.pool import LEXICAL, Bench
+
+BODY = {"query": "red circle", "documents": ["nothing", "a red circle", "red"]}
+TEMPLATE = "{{ instruction | default('none', true) }}|{{ messages[0].content }}|{{ messages[1].content }}"
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Path:
+    return tmp_path / "requests.jsonl"
+
+
+def write(path: Path, *bodies: object) -> None:
+    lines = (body if isinstance(body, str) else json.dumps(body) for body in bodies)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def run(command: str, source: Path, *flags: str) -> tuple[int, list[dict[str, object]]]:
+    out = source.with_name("answers.jsonl")
+    code = main([command, "--model", LEXICAL, "--in", str(source), "--out", str(out), *flags])
+    return code, [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_line_is_answered_as_over_http(bench: Bench, requests: Path) -> None:
+    write(requests, BODY, {**BODY, "top_n": 1})
+    code, answers = run("rerank", requests)
+    expected = wire.answer_rerank(bench, wire.read_rerank(BODY, bench))
+    assert code == 0 and answers[0] | {"id": ""} == expected | {"id": ""} and len(answers[1]["results"]) == 1
+
+
+def test_a_bad_line_is_answered_and_the_others_go_on(requests: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(requests, "{", BODY, "", {"query": "q", "documents": ["a", 3]}, {**BODY, "model": "no/such"}, BODY)
+    code, answers = run("rerank", requests)
+    assert code == 1 and [("error" in a) for a in answers] == [True, False, True, True, False]
+    assert "documents[1]" in answers[2]["error"]["message"] and answers[3]["error"]["code"] == 404
+    assert "3 of 5" in capsys.readouterr().err
+
+
+def test_details_show_every_pair_and_fail_one_alone(requests: Path) -> None:
+    write(requests, {**BODY, "documents": [*BODY["documents"], {"image": "gone.png"}]})
+    code, [answer] = run("rerank", requests, "--details")
+    assert code == 0 and [r["index"] for r in answer["results"]] == [1, 2, 0]
+    assert [p["index"] for p in answer["pairs"]] == [0, 1, 2, 3]
+    assert answer["pairs"][3]["error"] and answer["pairs"][0]["prompt"] and answer["pairs"][0]["token_ids"]
+    assert sorted((p["score"] for p in answer["pairs"][:3]), reverse=True) == [
+        r["relevance_score"] for r in answer["results"]
+    ]
+
+
+def test_paths_are_relative_to_the_file(requests: Path) -> None:
+    (requests.parent / "red.png").write_bytes(png())
+    name = "qwen3-vl-reranker"
+    write(requests, {"query": "q", "documents": [{"image": "red.png"}, {"image": "no.png"}], "template": name})
+    _, [answer] = run("render", requests)
+    assert "no.png" in answer["pairs"][1]["error"]["message"]
+    assert "no.png" not in str(answer["pairs"][0]["error"]) and "red.png" not in str(answer["pairs"][1])
+
+
+def test_score_and_render_have_their_own_bodies(requests: Path) -> None:
+    write(requests, {"text_1": "red circle", "text_2": BODY["documents"]})
+    code, [answer] = run("score", requests, "--details")
+    assert code == 0 and [d["index"] for d in answer["data"]] == [0, 1, 2] and len(answer["pairs"]) == 3
+    write(requests, BODY)
+    code, [answer] = run("render", requests)
+    assert code == 0 and set(answer) == {"pairs"} and "score" not in answer["pairs"][0]
+
+
+def test_flags_are_the_defaults_of_lines_that_have_none(requests: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.jinja").write_text(TEMPLATE, encoding="utf-8")
+    one = {"query": "q", "documents": ["d"]}
+    write(
+        requests,
+        one,
+        {**one, "instruction": "own"},
+        {**one, "instruction": None},
+        {**one, "template": "T{{ messages[1].content }}"},
+        {**one, "chat_template_kwargs": {"instruction": "kwargs"}},
+    )
+    _, answers = run("render", requests, "--template", str(tmp_path / "mine.jinja"), "--instruction", "flag")
+    assert [a["pairs"][0]["prompt"] for a in answers] == ["flag|q|d", "own|q|d", "flag|q|d", "Td", "kwargs|q|d"]
+
+
+def test_dashes_are_the_standard_streams(
+    requests: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(json.dumps({**BODY, "query": "é 😀"}).encode())))
+    assert main(["render", "--model", LEXICAL, "--in", "-"]) == 0
+    out, err = capsys.readouterr()
+    assert "é 😀" in json.loads(out)["pairs"][0]["prompt"] and err == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--model", "no-such-folder/here"], "no-such-folder/here"),
+        (["--template", "no-such.jinja"], "no-such.jinja"),
+        (["--in", "no-such.jsonl"], "no-such.jsonl"),
+        (["--out", "no/such/folder/out.jsonl"], "out.jsonl"),
+    ],
+)
+def test_what_cannot_begin_is_a_sentence(
+    requests: Path, capsys: pytest.CaptureFixture[str], flags: list[str], says: str
+) -> None:
+    write(requests, BODY)
+    assert main(["rerank", "--model", LEXICAL, "--in", str(requests), *flags]) == 2
+    out, err = capsys.readouterr()
+    assert says in err and "Traceback" not in err and out == ""
+
+
+def test_the_requests_are_never_overwritten(requests: Path) -> None:
+    write(requests, BODY)
+    before = requests.read_bytes()
+    assert main(["rerank", "--model", LEXICAL, "--in", str(requests), "--out", str(requests)]) == 2
+    assert requests.read_bytes() == before
+
+
+def test_finished_lines_survive_an_interruption(requests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(requests, BODY, BODY, BODY)
+    answer, calls = wire.answer_rerank, []
+
+    def interrupted(*args: object, **named: object) -> object:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return answer(*args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(wire, "answer_rerank", interrupted)
+    code, answers = run("rerank", requests)
+    assert code == 130 and len(answers) == 2
+
+
+class Screen(io.StringIO):
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+
+@pytest.mark.parametrize(("terminal", "shown"), [(True, [1.0, 1.25, 1.5]), (False, [5.0, 10.0])])
+def test_progress_is_silent_at_first_and_then_moves(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, shown: list[float]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(commands.time, "monotonic", lambda: now)
+    stream, seen = Screen(terminal), []
+    progress = commands.Progress(stream)
+    for tick in range(7 if terminal else 41):
+        now, before = tick / 4, len(stream.getvalue())
+        progress.line(tick, 0)
+        if len(stream.getvalue()) > before:
+            seen.append(now)
+    assert seen == pytest.approx(shown) and ("\r" in stream.getvalue()) == terminal
+
+
+def test_a_bundle_carries_the_instruction(requests: Path, tmp_path: Path) -> None:
+    write(requests, BODY, {**BODY, "documents": ["more"]})
+    out = tmp_path / "bundle"
+    flags = ["--instruction", "Find what is red", "--target", "vllm", "--out", str(out), "--template", "qwen3-reranker"]
+    assert main(["export", "--model", LEXICAL, "--in", str(requests), *flags]) == 0
+    assert {"template.jinja", "manifest.json", "serve.sh", "README.md"} <= {p.name for p in out.iterdir()}
+    assert "Find what is red" in (out / "template.jinja").read_text(encoding="utf-8")
+    write(requests, BODY, {**BODY, "instruction": "another"})
+    assert main(["export", "--model", LEXICAL, "--in", str(requests), *flags]) == 2
+
+
+def test_the_demo_wing_answers_for_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["demo", "scenarios", "--help"])
+    assert left.value.code == 0 and "demo scenarios" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["demo", "dance"])
+    assert left.value.code == 2
+
+
+def test_it_runs_as_a_module(root: Path, requests: Path) -> None:
+    write(requests, BODY, "broken")
+    command = [sys.executable, "-m", "workbench", "rerank", "--model", LEXICAL, "--in", str(requests), "--out", "-"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, encoding="utf-8")
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 1 and first["results"][0]["index"] == 1 and second["error"]["code"] == 400
+    assert "1 of 2" in done.stderr

@@ -1,0 +1,97 @@
+"""The command line: names the commands, hands each its arguments, turns errors into a sentence and an exit code.
+
+Knows nothing of what the commands do; those of the demo wing are imported only when called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from workbench.types import WorkbenchError
+
+DEMO = {
+    "train": "train the small model that ships with the workbench",
+    "check": "measure it on seeds it never saw",
+    "scenarios": "draw the scenarios the screen opens with",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0: all went well; 1: a line failed; 2: nothing could be done; 130: interrupted (finished lines are kept)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:1] == ["demo"]:
+            return _demo(arguments[1:])
+        args = _parser().parse_args(arguments)
+        from workbench import commands
+
+        return commands.run(args)
+    except WorkbenchError as error:
+        print(f"workbench: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # `… | head` has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("workbench: interrupted; finished lines are kept", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workbench",
+        description="Rerank, score and render requests in vLLM's wire shape, and export what was tuned.",
+        epilog="Example: python -m workbench rerank --in requests.jsonl --out answers.jsonl --details",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help in (
+        ("rerank", "answer bodies of POST /rerank, one a line"),
+        ("score", "answer bodies of POST /score, one a line"),
+        ("render", "show prompts and token ids of /rerank bodies, without weights"),
+    ):
+        command = _common(commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}."))
+        command.add_argument(
+            "--out", default="-", metavar="FILE", help="answers, one a line; - is standard output (default)"
+        )
+        if name != "render":
+            command.add_argument(
+                "--details", action="store_true", help="add `pairs`: prompt, tokens, logit or error of each"
+            )
+    export = _common(commands.add_parser("export", help="write what production needs: template, manifest, serve line"))
+    export.add_argument("--target", required=True, choices=("vllm",), help="what serves it")
+    export.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
+    commands.add_parser("demo", help=f"the shipped model: {', '.join(DEMO)}", add_help=False)
+    return parser
+
+
+def _common(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    add = command.add_argument
+    add("--model", metavar="NAME_OR_DIR", help="a hub name or a folder (default: the shipped model)")
+    add("--template", metavar="FILE_OR_NAME", help="score template of lines that bring none: a file or a family's name")
+    add("--instruction", metavar="TEXT", help="instruction of lines that bring none")
+    add("--parity", choices=("reference", "vllm"), default="reference", help="whose recipe (default: %(default)s)")
+    add("--device", default="auto", help="auto, cpu, cuda, npu, mps (default: %(default)s)")
+    add("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="(default: %(default)s)")
+    add(
+        "--in", dest="source", required=True, metavar="FILE", help="requests, one JSON body a line; - is standard input"
+    )
+    return command
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m workbench demo", description="The model that ships with the workbench."
+    )
+    parser.add_argument("what", choices=tuple(DEMO), help="; ".join(f"{name}: {help}" for name, help in DEMO.items()))
+    name = parser.parse_args(arguments[:1]).what
+    module = importlib.import_module(f"workbench.demo.{name}")
+    parser = argparse.ArgumentParser(prog=f"python -m workbench demo {name}", description=f"{DEMO[name].capitalize()}.")
+    module.add_arguments(parser)
+    return int(module.run(parser.parse_args(arguments[1:])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""The HTTP door: vLLM's routes for scoring, /render, and what clients ask a server about itself.
+
+Knows nothing of files, flags or the screen; bodies and answers are wire.py's, each WorkbenchError becomes a status once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from workbench import wire
+from workbench.api.gate import RequestId, SameHost, error_json, key_needed
+from workbench.api.queue import Line
+from workbench.pool import Bench
+from workbench.scorers import Stop
+from workbench.types import JSON, ModelUnavailable, RequestInvalid, Variant, WorkbenchError
+
+__all__ = ["VERSION", "SameHost", "build"]
+
+VERSION = "0.1.0"
+RETRY_SECONDS = 1
+PATHS = {
+    "score": ("/score", "/v1/score"),
+    "rerank": ("/rerank", "/v1/rerank", "/v2/rerank"),
+    "render": ("/render",),
+}
+Answer = Callable[[JSON, Stop], dict[str, JSON]]
+
+
+def build(bench: Bench, *, api_key: str | None = None, running: int = 2, waiting: int = 64) -> FastAPI:
+    """The application. `api_key` guards every route but /health; beyond `waiting` requests in line callers get 503."""
+    app = FastAPI(title="Reranker workbench", version=VERSION, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(RequestId)
+    _errors(app)
+    router = APIRouter(dependencies=[Depends(key_needed(api_key))])
+    scoring, rendering = Line(running, waiting), Line(running, waiting)  # a preview never waits for the device
+    schemas = wire.schemas()
+    _post(router, "score", _score(bench), scoring, schemas["score"])
+    _post(router, "rerank", _rerank(bench), scoring, schemas["rerank"])
+    _post(router, "render", _render(bench), rendering, schemas["rerank"])
+    _about(app, router, bench)
+    app.include_router(router)
+    return app
+
+
+# ---------------------------------------------------------------- what is asked
+def _rerank(bench: Bench) -> Answer:
+    def answer(body: JSON, stop: Stop) -> dict[str, JSON]:
+        request = wire.read_rerank(body, bench)
+        _served(bench, request.variant)
+        return wire.answer_rerank(bench, request, stop=stop)
+
+    return answer
+
+
+def _score(bench: Bench) -> Answer:
+    def answer(body: JSON, stop: Stop) -> dict[str, JSON]:
+        request = wire.read_score(body, bench)
+        _served(bench, request.variant)
+        return wire.answer_score(bench, request, stop=stop)
+
+    return answer
+
+
+def _render(bench: Bench) -> Answer:
+    def answer(body: JSON, stop: Stop) -> dict[str, JSON]:
+        request = wire.read_rerank(body, bench)
+        _served(bench, request.variant)
+        return wire.answer_render(bench, request, stop=stop)
+
+    return answer
+
+
+def _models(bench: Bench) -> list[str]:
+    return list(dict.fromkeys((bench.model, *bench.pool.offered())))
+
+
+def _served(bench: Bench, variant: Variant) -> None:
+    """A caller names a model of the menu; a folder of this machine only whoever starts the server."""
+    if variant.model not in (names := _models(bench)):
+        raise ModelUnavailable(f"The model `{variant.model}` does not exist.", hint=f"Served: {', '.join(names)}.")
+
+
+# ---------------------------------------------------------------- routes
+def _post(router: APIRouter, name: str, answer: Answer, line: Line, schema: dict[str, JSON]) -> None:
+    async def handle(request: Request) -> Response:
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            raise RequestInvalid("Unsupported Media Type: Only 'application/json' is allowed")
+        raw = await _body(request)
+        given = request.headers.get("x-request-id")
+
+        def work(stop: Stop) -> bytes:
+            body = wire.parse(raw)
+            if isinstance(body, dict) and (given or not body.get("request_id")):
+                body = {**body, "request_id": request.state.request_id}
+            return json.dumps(answer(body, stop), ensure_ascii=False, allow_nan=False).encode()
+
+        return Response(await line.run(request, work), media_type="application/json")
+
+    for at, path in enumerate(PATHS[name]):
+        router.add_api_route(
+            path, handle, methods=["POST"], name=name, operation_id=f"{name}_{at}",
+            openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
+        )  # fmt: skip
+
+
+async def _body(request: Request) -> bytes:
+    """All of the body, unless it is too long: then as little of it as possible."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > wire.MAX_BODY:
+            raise RequestInvalid(f"the body is longer than {wire.MAX_BODY:,} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _about(app: FastAPI, router: APIRouter, bench: Bench) -> None:
+    def models() -> dict[str, JSON]:
+        fields = {"object": "model", "created": 0, "owned_by": "workbench", "parent": None}
+        return {"object": "list", "data": [{"id": m, "root": m, **fields} for m in _models(bench)]}
+
+    def version() -> dict[str, str]:
+        return {"version": VERSION}
+
+    def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    def health() -> Response:
+        return Response()
+
+    router.add_api_route("/v1/models", models, methods=["GET"])
+    router.add_api_route("/version", version, methods=["GET"])
+    router.add_api_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)
+    app.add_api_route("/health", health, methods=["GET"])
+
+
+# ---------------------------------------------------------------- errors
+def _errors(app: FastAPI) -> None:
+    @app.exception_handler(WorkbenchError)
+    async def known(_: Request, error: WorkbenchError) -> JSONResponse:
+        body = wire.error_body(error)
+        status = body["error"]["code"]
+        return JSONResponse(body, status, {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        response = error_json(error.status_code, str(error.detail), HTTPStatus(error.status_code).phrase)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def unknown(_: Request, error: Exception) -> JSONResponse:
+        return error_json(
+            500, f"The server failed ({type(error).__name__}); its log says where.", "InternalServerError"
+        )

@@ -1,0 +1,194 @@
+"""What the commands do: each line of a file is a request body, each answer a line; or a folder to put into production.
+
+Knows nothing of HTTP or the screen. A bad line is answered with `{"error": …}` and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from workbench import wire
+from workbench.export import bundle
+from workbench.pool import LEXICAL, Bench, open_bench
+from workbench.types import JSON, RequestInvalid, Variant, WorkbenchError
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "assets" / "demo-reranker"
+Answer = Callable[[JSON], dict[str, JSON]]
+
+
+def run(args: argparse.Namespace) -> int:
+    """The exit code of a parsed command. Raises WorkbenchError where nothing can be done at all."""
+    with tempfile.TemporaryDirectory(prefix="workbench-") as data, contextlib.ExitStack() as stack:
+        source, base = _source(args.source, stack)
+        bench = _bench(args, Path(data))
+        stack.callback(bench.close)
+        bench.pool.get(bench.model)  # a model that cannot be opened is one sentence, not one error a line
+        if args.command == "export":
+            return _export(args, bench, source, base)
+        return _lines(args, bench, source, base, stack)
+
+
+# ---------------------------------------------------------------- arguments
+def _source(name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path]:
+    """The requests and the folder their file paths are relative to."""
+    if name == "-":
+        return sys.stdin.buffer, Path.cwd()
+    try:
+        return stack.enter_context(open(name, "rb")), Path(name).resolve().parent
+    except OSError as error:
+        raise RequestInvalid(f"cannot be read ({error.strerror})", where=name) from error
+
+
+def _bench(args: argparse.Namespace, data: Path) -> Bench:
+    shipped = SHIPPED if (SHIPPED / "config.json").is_file() else None
+    return open_bench(
+        model=args.model or (SHIPPED.name if shipped else LEXICAL),
+        template=None if args.template is None else _template(args.template),
+        parity=args.parity,
+        device=args.device,
+        dtype=args.dtype,
+        data=data,
+        families=ROOT / "templates",
+        shipped=shipped,
+    )
+
+
+def _template(name: str) -> str:
+    """The text of a template file, or a family's name."""
+    path = Path(name)
+    if not path.is_file() and (ROOT / "templates" / f"{name}.jinja").is_file():
+        return name
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        families = ", ".join(sorted(p.stem for p in (ROOT / "templates").glob("*.jinja")))
+        raise RequestInvalid(
+            f"cannot be read ({error})", where=f"--template {name}", hint=f"Name a file or a family: {families}."
+        ) from error
+
+
+# ---------------------------------------------------------------- one answer a line
+def _lines(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path, stack: contextlib.ExitStack) -> int:
+    failed: list[str] = []
+    out, progress = _sink(args, stack), Progress(sys.stderr)
+    done = 0
+    for number, raw in _numbered(source):
+        progress.line(number, len(failed))
+        try:
+            answer = _answer(args, bench, _defaults(wire.parse(raw), args), base, progress)
+        except WorkbenchError as error:
+            answer = wire.error_body(error)
+            failed.append(f"line {number}: {error}")
+        out.write(json.dumps(answer, ensure_ascii=False, allow_nan=False) + "\n")
+        out.flush()  # what is finished stays, whatever happens next
+        done += 1
+    progress.close()
+    if failed:
+        print(f"workbench: {len(failed)} of {done} lines failed; the first: {failed[0]}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _answer(args: argparse.Namespace, bench: Bench, body: JSON, base: Path, progress: Progress) -> dict[str, JSON]:
+    def stop() -> bool:  # asked between micro-batches: the moment to show that something moves
+        progress.beat()
+        return False
+
+    if args.command == "score":
+        return wire.answer_score(bench, wire.read_score(body, bench, base), stop=stop, details=args.details)
+    request = wire.read_rerank(body, bench, base)
+    if args.command == "render":
+        return wire.answer_render(bench, request, stop=stop)
+    return wire.answer_rerank(bench, request, stop=stop, details=args.details)
+
+
+def _numbered(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers."""
+    return ((number, raw) for number, raw in enumerate(source, 1) if raw.strip())
+
+
+def _defaults(body: JSON, args: argparse.Namespace) -> JSON:
+    """--template and --parity are the bench's own defaults; --instruction is filled in where a line has none."""
+    if isinstance(body, dict) and args.instruction is not None and body.get("instruction") is None:
+        return {**body, "instruction": args.instruction}
+    return body
+
+
+def _sink(args: argparse.Namespace, stack: contextlib.ExitStack) -> TextIO:
+    if args.out == "-":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        return sys.stdout
+    if args.source != "-" and Path(args.out).resolve() == Path(args.source).resolve():
+        raise RequestInvalid("would overwrite the requests", where=f"--out {args.out}")
+    try:
+        return stack.enter_context(open(args.out, "w", encoding="utf-8", newline="\n"))
+    except OSError as error:
+        raise RequestInvalid(f"cannot be written ({error.strerror})", where=f"--out {args.out}") from error
+
+
+class Progress:
+    """A counter on standard error once a second has passed: one line that moves on a terminal, else one every few seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.terminal = stream, stream.isatty()
+        self.started = self.shown = time.monotonic()
+        self.text, self.wrote = "", False
+
+    def line(self, number: int, failed: int) -> None:
+        self.text = f"line {number}" + (f", {failed} failed" if failed else "")
+        self.beat()
+
+    def beat(self) -> None:
+        now = time.monotonic()
+        if now - self.started < 1 or now - self.shown < (0.2 if self.terminal else 5):
+            return
+        self.shown, self.wrote = now, True
+        text = f"{self.text}, {now - self.started:.0f} s"
+        self.stream.write(f"\r\x1b[K{text}" if self.terminal else f"{text}\n")
+        self.stream.flush()
+
+    def close(self) -> None:
+        if self.wrote and self.terminal:
+            self.stream.write("\r\x1b[K")
+
+
+# ---------------------------------------------------------------- export
+def _export(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path) -> int:
+    """Writes the bundle of the first request; every other must ask the same way, and is proved to render the same."""
+    files: dict[str, bytes] = {}
+    first: Variant | None = None
+    for number, raw in _numbered(source):
+        request = wire.read_rerank(_defaults(wire.parse(raw), args), bench, base)
+        first = first or request.variant
+        if request.variant != first:
+            raise RequestInvalid(
+                "asks in another way than the first", where=f"line {number}", hint="Export one at a time."
+            )
+        made = bundle(bench, request.variant, request.query, request.rows)
+        files = files or dict(made)
+    if not files:
+        raise RequestInvalid("has no request", where=args.source, hint="Give at least one /rerank body to prove it on.")
+    _write(Path(args.out), files)
+    print(f"{args.out}: {', '.join(files)}")
+    return 0
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+            if name.endswith(".sh"):
+                (folder / name).chmod(0o755)
+    except OSError as error:
+        raise RequestInvalid(f"cannot be written ({error.strerror})", where=f"--out {folder}") from error
