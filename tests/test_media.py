@@ -88,6 +88,21 @@ def test_large_clips_are_fetched_in_several_answers(shelf: Library, monkeypatch:
         shelf.frames(moving, (0, 1))
 
 
+def test_decoding_leaves_no_memory_behind(tmp_path: Path) -> None:
+    """200 MB suffice for 59 MB of frames, and do so again: frames are freed when they have been copied."""
+    shown = [np.full((480, 640, 3), i, np.uint8) for i in range(64)]
+    data = clip(shown, recipe=("mp4", "libx264", "yuv420p", {"preset": "ultrafast"}))
+    worker = Worker("workbench.decoder", seconds=20, memory_mb=200, output_bytes=1 << 30, processes=1)
+    try:
+        library = Library(tmp_path, worker)
+        moving = library.add(data, "c")
+        assert isinstance(moving, Video)
+        for last in range(61, 64):
+            assert library.frames(moving, (*range(60), last)).shape == (61, 480, 640, 3)
+    finally:
+        worker.close()
+
+
 def test_frames_that_are_not_there(shelf: Library) -> None:
     moving = shelf.add(MP4, "c")
     assert isinstance(moving, Video)

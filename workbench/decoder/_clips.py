@@ -5,9 +5,10 @@ Knows nothing of how frames are sampled or resized. Seeking would be faster and 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -19,10 +20,20 @@ from workbench.types import JSON, MediaInvalid
 
 DEMUXERS = {"mp4": "mov", "mkv": "matroska", "avi": "avi", "gif": "gif"}
 LIMITS = {"max_pixels": str(_checks.MAX_PIXELS)}  # for frames that are larger than the header says
+THREADS = 2  # more cost memory for each, and the clips of a request are decoded side by side anyway
 MAX_FRAMES = 64  # returned by one call
 COUNT_BY_DECODING = 500_000_000  # pixels; larger clips of the codecs below are counted by their packets
 PACKET_IS_FRAME = {"h264", "hevc", "av1", "vp9", "mjpeg", "prores", "ffv1", "qtrle", "png", "gif", "rawvideo"}
 Frame = np.ndarray[Any, Any]
+
+
+class Turn(NamedTuple):
+    """How a stored frame is to be shown: x' = a·x + c·y, y' = b·x + d·y."""
+
+    a: int
+    b: int
+    c: int
+    d: int
 
 
 def facts(path: str, form: str) -> JSON:
@@ -39,7 +50,7 @@ def facts(path: str, form: str) -> JSON:
             raise _checks.unreadable("video", "it has no frames")
         trusted = large and context.name in PACKET_IS_FRAME
         count = packets if trusted else 1 + sum(1 for _ in decoded)
-        height, width = _upright(np.empty((first.height, first.width, 0)), first).shape[:2]
+        height, width = _upright(np.empty((first.height, first.width, 0)), _turn(first)).shape[:2]
     seconds = seconds or end or (count / fps if fps else 0.0)
     return {"width": width, "height": height, "frames": count, "fps": fps or (count / seconds if seconds else 0.0),
             "seconds": seconds}  # fmt: skip
@@ -50,11 +61,15 @@ def frames(path: str, form: str, indices: Sequence[int]) -> Iterator[tuple[int, 
     wanted = sorted(set(indices), reverse=True)
     if not wanted or len(wanted) > MAX_FRAMES or wanted[-1] < 0:
         raise MediaInvalid(f"gives 1 to {MAX_FRAMES} frames at a time, numbered from 0; {len(wanted)} were asked for")
-    count = 0
+    count, turn = 0, Turn(1, 0, 0, 1)
     with _opened(path, form) as (container, stream):
         for count, frame in enumerate(_decoded(container, stream), 1):
+            turn = _turn(frame) if count == 1 else turn
             if count - 1 == wanted[-1]:
-                yield wanted.pop(), np.ascontiguousarray(_upright(frame.to_ndarray(format="rgb24"), frame))
+                yield (
+                    wanted.pop(),
+                    np.ascontiguousarray(_upright(frame.to_ndarray(format="rgb24", threads=THREADS), turn)),
+                )
             if not wanted:
                 return
     raise _checks.unreadable("video", f"frame {wanted[0] + 1} is asked for, and only {count} can be decoded")
@@ -90,6 +105,8 @@ def _opened(path: str, form: str) -> Iterator[tuple[Any, Any]]:
         damaged = isinstance(error, (av.error.InvalidDataError, av.error.EOFError))
         reason = "the file is damaged" if damaged else getattr(error, "strerror", "") or str(error)
         raise _checks.unreadable("video", reason) from error
+    finally:
+        gc.collect()  # a container and its streams hold each other, and with them every frame buffer they ever used
 
 
 def _stream(container: Any) -> Any:
@@ -99,7 +116,7 @@ def _stream(container: Any) -> Any:
         if stream.codec_context is None:
             raise _checks.unreadable("video", "its codec is not known")
         _checks.size(stream.codec_context.width, stream.codec_context.height)
-        stream.thread_type, stream.codec_context.thread_count = "AUTO", 2
+        stream.thread_type, stream.codec_context.thread_count = "AUTO", THREADS
         stream.codec_context.options = LIMITS
         return stream
     raise _checks.unreadable("video", "it has no video track")
@@ -121,12 +138,18 @@ def _decoded(container: Any, stream: Any) -> Iterator[Any]:
             yield frame
 
 
-def _upright(pixels: Frame, frame: Any) -> Frame:
-    """The frame turned as the file's display matrix says: x' = a·x + c·y, y' = b·x + d·y, to the nearest quarter turn."""
+def _turn(frame: Any) -> Turn:
+    """The file's display matrix. Asked of one frame only: a frame whose side data were looked at is not freed at once."""
     side = frame.side_data.get(SideData.DISPLAYMATRIX)
     if side is None:
-        return pixels
+        return Turn(1, 0, 0, 1)
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+    return Turn(a, b, c, d)
+
+
+def _upright(pixels: Frame, turn: Turn) -> Frame:
+    """To the nearest quarter turn, mirrored where the matrix says so."""
+    a, b, c, d = turn
     if abs(b) > abs(a):
         pixels, a, d = pixels.swapaxes(0, 1), c, b
     pixels = pixels[:, ::-1] if a < 0 else pixels
