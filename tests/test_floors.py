@@ -16,7 +16,7 @@ FLOORS: list[list[str]] = [
     ["scorers", "scenario"],
     ["rerank", "pool", "export"],
     ["wire", "paste"],
-    ["api", "ui", "commands", "__main__"],
+    ["api", "commands", "ui", "__main__"],
 ]
 DOORS = {"api", "ui", "commands"}
 HOMES = {
