@@ -16,6 +16,7 @@ from tests.files import LOSSLESS, Array, blocks, clip, encoded, noise, raw_png, 
 from workbench import decoder
 from workbench.types import MediaInvalid
 
+pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
 Arguments = Callable[..., dict[str, Any]]
 FORMATS = {"mp4": "mp4", "mov": "mp4", "mkv": "mkv", "webm": "mkv", "avi": "avi"}
 

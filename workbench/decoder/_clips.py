@@ -101,10 +101,12 @@ def _opened(path: str, form: str) -> Iterator[tuple[Any, Any]]:
             file, format=DEMUXERS[form], metadata_errors="replace", options=LIMITS, buffer_size=1 << 18
         ) as container:  # fmt: skip
             yield container, _stream(container)
+    except MemoryError:
+        raise
+    except av.error.PatchWelcomeError as error:
+        raise _checks.unreadable("video", "it uses a feature that is not supported") from error
     except (av.error.FFmpegError, OSError) as error:
-        damaged = isinstance(error, (av.error.InvalidDataError, av.error.EOFError))
-        reason = "the file is damaged" if damaged else getattr(error, "strerror", "") or str(error)
-        raise _checks.unreadable("video", reason) from error
+        raise _checks.unreadable("video", "the file is damaged") from error
     finally:
         gc.collect()  # a container and its streams hold each other, and with them every frame buffer they ever used
 
