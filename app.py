@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ipaddress
+import logging
 import os
 import secrets
 import signal
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from workbench.pool import Bench
 
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ROOT / "assets" / "demo-reranker"
 MAX_UPLOAD = 256_000_000  # bytes: the longest clip that is taken
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -116,31 +116,22 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
 
 def open_house(args: argparse.Namespace) -> Bench:
     """The bench of these flags. A Space offers the shipped and listed models only, and reads no folders."""
+    from workbench.commands import shipped_model, template_text
     from workbench.pool import LEXICAL, open_bench
 
-    shipped = SHIPPED if (SHIPPED / "config.json").is_file() else None
+    shipped = shipped_model()
     if shipped is None and args.model is None:
-        print(f"assets/{SHIPPED.name} is not there: starting with {LEXICAL}, which needs no weights.", file=sys.stderr)
+        print(f"The shipped model is not there: starting with {LEXICAL}, which needs no weights.", file=sys.stderr)
     try:
         args.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise RequestInvalid(f"cannot be made ({error.strerror})", where=f"--data {args.data}") from error
     return open_bench(
         model=args.model or (shipped.name if shipped else LEXICAL),
-        template=None if args.template is None else _template(args.template),
+        template=None if args.template is None else template_text(args.template),
         parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=ROOT / "templates",
         shipped=shipped, offered_only=args.space,
     )  # fmt: skip
-
-
-def _template(name: str) -> str:
-    """The text of a template file, or a family's name."""
-    if not Path(name).is_file() and (ROOT / "templates" / f"{name}.jinja").is_file():
-        return name
-    try:
-        return Path(name).read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestInvalid(f"cannot be read ({error})", where=f"--template {name}") from error
 
 
 def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
@@ -192,6 +183,10 @@ def _run(app: FastAPI, sock: socket.socket, host: str) -> None:
             if self.started:
                 name = f"[{host}]" if ":" in host else host
                 print(f"Reranker workbench: http://{name}:{sock.getsockname()[1]}", flush=True)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # an open page is cut off: no news
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=1

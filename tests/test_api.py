@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tests.test_wire import data_url, png
 from workbench import api, wire
 from workbench.pool import LEXICAL, Bench, Pool
 from workbench.scorers import Stop, never
@@ -143,6 +144,13 @@ def test_templates_and_variables_stay_under_their_limits(client: TestClient, cha
     error_of(client.post("/rerank", json={**BODY, **change}), 400)
 
 
+def test_a_template_that_hangs_is_not_rendered_for_every_document(client: TestClient) -> None:
+    hog = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    started = time.monotonic()
+    pairs = client.post("/render", json={**BODY, "documents": ["x"] * 50, "template": hog}).json()["pairs"]
+    assert all(p["error"]["code"] == 400 for p in pairs) and time.monotonic() - started < 5
+
+
 def test_get_on_a_route_of_posts_is_refused(client: TestClient) -> None:
     error_of(client.get("/rerank"), 405)
 
@@ -154,6 +162,53 @@ def test_a_fault_of_ours_is_500_and_says_no_more_than_its_name(bench: Bench, mon
     monkeypatch.setattr(Bench, "rank", broken)
     error = error_of(TestClient(api.build(bench), raise_server_exceptions=False).post("/rerank", json=BODY), 500)
     assert "secret" not in str(error)
+
+
+# ---------------------------------------------------------------- pictures, clips and a real model
+@pytest.fixture(scope="module")
+def seeing(bench: Bench, tiny_qwen3_vl: Path) -> TestClient:
+    return TestClient(api.build(replace(bench, model=str(tiny_qwen3_vl))), raise_server_exceptions=False)
+
+
+def picture_of(data: bytes, kind: str = "image") -> dict[str, object]:
+    url = data_url(data, "video/mp4" if kind == "video" else "image/png")
+    return {"content": [{"type": f"{kind}_url", f"{kind}_url": {"url": url}}]}
+
+
+def test_pictures_and_texts_are_ranked_together(seeing: TestClient) -> None:
+    body = {"query": "red", "documents": [picture_of(png(64, 64)), "a text", picture_of(png(96, 64))]}
+    answer = seeing.post("/rerank", json=body).json()
+    scores = [r["relevance_score"] for r in answer["results"]]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+    pairs = seeing.post("/render", json=body).json()["pairs"]
+    assert [p["token_ids"].count(151655) for p in pairs] == [4, 0, 6]  # one token for each 32 by 32 pixels
+    assert answer["usage"]["prompt_tokens"] == sum(len(p["token_ids"]) for p in pairs)
+    single = {**body, "documents": body["documents"][2]}
+    best = next(r for r in answer["results"] if r["index"] == 2)
+    alone = seeing.post("/score", json={"queries": "red", "items": [single["documents"]]}).json()["data"][0]["score"]
+    assert alone == pytest.approx(best["relevance_score"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [picture_of(png()[:40]), picture_of(png()[:-30]), picture_of(b"\0\0\0\x18ftypmp42" + b"\0" * 64, "video"),
+     picture_of(b"GIF89a"), picture_of(b"text")],
+    ids=["no pixels", "half a picture", "a truncated clip", "a stub", "no picture at all"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", ["/rerank", "/score"])
+def test_what_cannot_be_decoded_is_named_by_its_index(seeing: TestClient, path: str, bad: dict[str, object]) -> None:
+    query = {"query": "q"} if path == "/rerank" else {"queries": "q"}
+    error = error_of(seeing.post(path, json={**query, "documents": ["fine", bad, "fine"]}), 400)
+    assert "documents[1]" in str(error["message"]) and str(error["param"]).startswith("documents[1]")
+    pairs = seeing.post("/render", json={"query": "q", "documents": ["fine", bad, "fine"]}).json()["pairs"]
+    assert [bool(p["error"]) for p in pairs] == [False, True, False]
+
+
+def test_a_prompt_beyond_the_window_is_refused_as_in_vllm(seeing: TestClient) -> None:
+    body = {"query": "q", "documents": ["fine", "word " * 12_000], "parity": "vllm"}
+    assert "documents[1]" in str(error_of(seeing.post("/rerank", json=body), 400)["message"])
+    cut = seeing.post("/rerank", json={**body, "truncate_prompt_tokens": 64}).json()
+    assert cut["usage"]["prompt_tokens"] <= 128
 
 
 # ---------------------------------------------------------------- who may ask

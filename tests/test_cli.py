@@ -162,7 +162,7 @@ def test_progress_is_silent_at_first_and_then_moves(
     progress = commands.Progress(stream)
     for tick in range(7 if terminal else 41):
         now, before = tick / 4, len(stream.getvalue())
-        progress.line(tick, 0)
+        progress.say(f"line {tick}")
         if len(stream.getvalue()) > before:
             seen.append(now)
     assert seen == pytest.approx(shown) and ("\r" in stream.getvalue()) == terminal
@@ -195,3 +195,23 @@ def test_it_runs_as_a_module(root: Path, requests: Path) -> None:
     first, second = map(json.loads, done.stdout.splitlines())
     assert done.returncode == 1 and first["results"][0]["index"] == 1 and second["error"]["code"] == 400
     assert "1 of 2" in done.stderr
+
+
+@pytest.mark.parametrize("model", ["qwen3", "qwen3-vl"])
+def test_vllms_answers_come_out_of_the_command_line(
+    model: str, requests: Path, root: Path, request: pytest.FixtureRequest
+) -> None:
+    """Every golden case as a line: ids equal, logit and score within 1e-4 of what a vLLM server answered."""
+    golden = json.loads((root / "tests" / "golden" / "vllm_qwen.json").read_text(encoding="utf-8"))
+    cases = [c for c in golden["cases"] if c["model"] == model]
+    write(requests, *({**c["request"], "template": golden["templates"][c["template"]]} for c in cases))
+    folder: Path = request.getfixturevalue(f"tiny_{model.replace('-', '_')}")
+    flags = ["--model", str(folder), "--parity", "vllm", "--device", "cpu", "--dtype", "float32", "--details"]
+    code, answers = run("rerank", requests, *flags)
+    assert code == 0 and len(answers) == len(cases) > 5
+    for case, answer in zip(cases, answers, strict=True):
+        [pair] = answer["pairs"]
+        assert pair["token_ids"] == case["token_ids"]
+        assert pair["logit"] == pytest.approx(case["logit"], abs=1e-4)
+        assert answer["results"][0]["relevance_score"] == pytest.approx(case["score"], abs=1e-4)
+        assert answer["usage"]["prompt_tokens"] == len(case["token_ids"])

@@ -32,10 +32,12 @@ def run(args: argparse.Namespace) -> int:
         source, base = _source(args.source, stack)
         bench = _bench(args, Path(data))
         stack.callback(bench.close)
-        bench.pool.get(bench.model)  # a model that cannot be opened is one sentence, not one error a line
+        progress = Progress(sys.stderr)
+        stack.callback(progress.close)
+        bench.pool.get(bench.model, progress.say)  # a model that cannot be opened is one sentence, not one error a line
         if args.command == "export":
             return _export(args, bench, source, base)
-        return _lines(args, bench, source, base, stack)
+        return _lines(args, bench, source, base, _sink(args, stack), progress)
 
 
 # ---------------------------------------------------------------- arguments
@@ -50,10 +52,10 @@ def _source(name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path]:
 
 
 def _bench(args: argparse.Namespace, data: Path) -> Bench:
-    shipped = SHIPPED if (SHIPPED / "config.json").is_file() else None
+    shipped = shipped_model()
     return open_bench(
-        model=args.model or (SHIPPED.name if shipped else LEXICAL),
-        template=None if args.template is None else _template(args.template),
+        model=args.model or (shipped.name if shipped else LEXICAL),
+        template=None if args.template is None else template_text(args.template),
         parity=args.parity,
         device=args.device,
         dtype=args.dtype,
@@ -63,8 +65,13 @@ def _bench(args: argparse.Namespace, data: Path) -> Bench:
     )
 
 
-def _template(name: str) -> str:
-    """The text of a template file, or a family's name."""
+def shipped_model() -> Path | None:
+    """The folder of the model that comes with the workbench, where it is there."""
+    return SHIPPED if (SHIPPED / "config.json").is_file() else None
+
+
+def template_text(name: str) -> str:
+    """The text of a template file, or a family's name. Raises RequestInvalid."""
     path = Path(name)
     if not path.is_file() and (ROOT / "templates" / f"{name}.jinja").is_file():
         return name
@@ -78,12 +85,13 @@ def _template(name: str) -> str:
 
 
 # ---------------------------------------------------------------- one answer a line
-def _lines(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path, stack: contextlib.ExitStack) -> int:
+def _lines(
+    args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path, out: TextIO, progress: Progress
+) -> int:
     failed: list[str] = []
-    out, progress = _sink(args, stack), Progress(sys.stderr)
     done = 0
     for number, raw in _numbered(source):
-        progress.line(number, len(failed))
+        progress.say(f"line {number}" + (f", {len(failed)} failed" if failed else ""))
         try:
             answer = _answer(args, bench, _defaults(wire.parse(raw), args), base, progress)
         except WorkbenchError as error:
@@ -144,8 +152,8 @@ class Progress:
         self.started = self.shown = time.monotonic()
         self.text, self.wrote = "", False
 
-    def line(self, number: int, failed: int) -> None:
-        self.text = f"line {number}" + (f", {failed} failed" if failed else "")
+    def say(self, text: str) -> None:
+        self.text = text
         self.beat()
 
     def beat(self) -> None:
@@ -160,6 +168,7 @@ class Progress:
     def close(self) -> None:
         if self.wrote and self.terminal:
             self.stream.write("\r\x1b[K")
+            self.wrote = False
 
 
 # ---------------------------------------------------------------- export

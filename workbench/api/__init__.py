@@ -92,6 +92,7 @@ def _post(router: APIRouter, name: str, answer: Answer, line: Line, schema: dict
     async def handle(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             raise RequestInvalid("Unsupported Media Type: Only 'application/json' is allowed")
+        line.check()
         raw = await _body(request)
         given = request.headers.get("x-request-id")
 

@@ -27,7 +27,7 @@ def key_needed(key: str | None) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if key is not None and not (
-            scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), key.encode())
+            scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode("latin-1"), key.encode())
         ):
             raise HTTPException(401, "This server needs `Authorization: Bearer KEY`.", {"WWW-Authenticate": "Bearer"})
 

@@ -29,10 +29,14 @@ class Line:
         self._inside = 0
         self._turns = asyncio.Semaphore(running)
 
-    async def run(self, request: Request, work: Work[T]) -> T:
-        """The work's result. Raises Busy at once, or Stopped when the caller has left; the work sees it at its next look."""
+    def check(self) -> None:
+        """Raises Busy when there is no place in line: asked before a long body is read."""
         if self._inside >= self.most:
             raise Busy(f"{self._inside} requests are at work or waiting", hint="Try again shortly.")
+
+    async def run(self, request: Request, work: Work[T]) -> T:
+        """The work's result. Raises Busy at once, or Stopped when the caller has left; the work sees it at its next look."""
+        self.check()
         self._inside += 1
         try:
             await self._turn(request)

@@ -24,16 +24,17 @@ from workbench.types import (
     ScoreResult,
     Stopped,
     TemplateInvalid,
+    TemplateLimit,
     Variant,
     WorkbenchError,
 )
 from workbench.wire.bodies import RerankRequest, ScoreRequest
 
 Request = RerankRequest | ScoreRequest
-STEP = 32  # rows rendered between two looks at `stop`
 STATUS = {  # kind → (HTTP status, the type vLLM names it)
     "model_unavailable": (404, "NotFoundError"),
     "score_failed": (500, "InternalServerError"),
+    "error": (500, "InternalServerError"),  # none of the kinds callers can do something about
     "busy": (503, "ServiceUnavailableError"),
     "stopped": (499, "ClientClosedRequest"),
 }
@@ -55,17 +56,15 @@ def answer_score(bench: Bench, request: ScoreRequest, *, stop: Stop = never, det
 def answer_render(bench: Bench, request: Request, *, stop: Stop = never) -> dict[str, JSON]:
     """`{"pairs": [...]}`: prompts and tokens without scores, errors per row; no weights are touched."""
     pairs: list[JSON] = [None] * len(request.rows)
+    spent: TemplateLimit | None = None  # a template that ran into its limits once is not given a thousand seconds more
     for query, positions in _by_query(request.queries):
-        for start in range(0, len(positions), STEP):
+        for i in positions:
             if stop():
                 raise Stopped("the caller stopped waiting")
-            some = positions[start : start + STEP]
-            for i, encoding in zip(
-                some, bench.preview(request.variant, query, [request.rows[i] for i in some]), strict=True
-            ):
-                pairs[i] = (
-                    _pair(i, None, encoding) if isinstance(encoding, WorkbenchError) else _pair(i, encoding, None)
-                )
+            row = request.rows[i]
+            found = row if isinstance(row, WorkbenchError) else spent or bench.preview(request.variant, query, [row])[0]
+            spent = found if isinstance(found, TemplateLimit) else spent
+            pairs[i] = _pair(i, None, found) if isinstance(found, WorkbenchError) else _pair(i, found, None)
     return {"pairs": pairs}
 
 

@@ -124,11 +124,10 @@ def _content(value: JSON, bench: Bench, base: Path | None, where: str) -> tuple[
 
 def _echo(document: JSON) -> dict[str, JSON]:
     """`document` of a vLLM result: a text, or the content parts as they came."""
-    if isinstance(document, str):
-        return {"text": document, "multi_modal": None}
     parts = document.get("content", document) if isinstance(document, dict) else document
-    if isinstance(parts, dict) and set(parts) == {"text"}:
-        return {"text": parts["text"], "multi_modal": None}
+    text = parts["text"] if isinstance(parts, dict) and set(parts) == {"text"} else parts
+    if isinstance(text, str):
+        return {"text": text, "multi_modal": None}
     return {"text": None, "multi_modal": parts if isinstance(parts, list) else [parts]}
 
 
