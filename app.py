@@ -61,7 +61,7 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     port = environment.get("GRADIO_SERVER_PORT", "7860") if space else "7860"
     host = environment.get("GRADIO_SERVER_NAME", "0.0.0.0") if space else "127.0.0.1"
     add("--host", default=host, help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=port, help="0 takes a free one (default: %(default)s)")
+    add("--port", type=_port, default=port, help="0 takes a free one (default: %(default)s)")
     add("--model", metavar="NAME_OR_DIR", help="a hub name or a folder (default: the shipped model)")
     add(
         "--template",
@@ -77,6 +77,12 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     args = parser.parse_args(argv)
     args.space = space
     return args
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError("expected a number from 0 to 65535")
+    return int(text)
 
 
 def _user(text: str) -> tuple[str, str]:
@@ -147,9 +153,6 @@ def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
         "auth": args.auth,
         "max_file_size": MAX_UPLOAD,
         "blocked_paths": [str(args.data)],
-        "run_history": False,
-        "footer_links": [],
-        "ssr_mode": False,
         **ui.mount_options(),
     }
     mounted: FastAPI = gr.mount_gradio_app(app, ui.build(bench), path="/", **options)
@@ -168,7 +171,7 @@ def _bind(host: str, port: int) -> socket.socket:
         except OSError:
             sock.close()
             raise
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         hint = "Stop what holds it, or choose another with --port (0 takes a free one)."
         raise RequestInvalid(f"cannot be listened on ({error})", where=f"{host}:{port}", hint=hint) from error
     return sock

@@ -45,7 +45,15 @@ def test_a_space_offers_no_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "flags", [["--auth", "nobody"], ["--auth", ":x"], ["--parity", "tgi"], ["--dtype", "int4"], ["--port", "x"]]
+    "flags",
+    [
+        ["--auth", "nobody"],
+        ["--auth", ":x"],
+        ["--parity", "tgi"],
+        ["--dtype", "int4"],
+        ["--port", "x"],
+        ["--port", "70000"],
+    ],
 )
 def test_wrong_flags_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
@@ -68,9 +76,11 @@ def test_a_taken_port_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"127.0.0.1:{port}" in (err := capsys.readouterr().err) and "--port" in err
 
 
-@pytest.mark.parametrize("flags", [["--port", "70000"], ["--port", "0", "--template", "no-such.jinja"]])
+@pytest.mark.parametrize(
+    "flags", [["--template", "no-such.jinja"], ["--data", "app.py/no-such"], ["--host", "127.0.0.1.5"]]
+)
 def test_what_cannot_start_says_so(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert roof.main(flags) == 2
+    assert roof.main(["--port", "0", "--auth", "a:b", *flags]) == 2
     err = capsys.readouterr().err
     assert "app.py: " in err and "Traceback" not in err and flags[-1].split("/")[-1] in err
 

@@ -123,17 +123,18 @@ async def _body(request: Request) -> bytes:
 
 
 def _about(app: FastAPI, router: APIRouter, bench: Bench) -> None:
-    def models() -> dict[str, JSON]:
+    # All on the event loop: they answer while every thread is at work.
+    async def models() -> dict[str, JSON]:
         fields = {"object": "model", "created": 0, "owned_by": "workbench", "parent": None}
         return {"object": "list", "data": [{"id": m, "root": m, **fields} for m in _models(bench)]}
 
-    def version() -> dict[str, str]:
+    async def version() -> dict[str, str]:
         return {"version": VERSION}
 
-    def openapi() -> dict[str, Any]:
+    async def openapi() -> dict[str, Any]:
         return app.openapi()
 
-    def health() -> Response:
+    async def health() -> Response:
         return Response()
 
     router.add_api_route("/v1/models", models, methods=["GET"])

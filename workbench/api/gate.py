@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
@@ -21,10 +21,10 @@ def error_json(status: int, message: str, kind: str) -> JSONResponse:
     return JSONResponse({"error": {"message": message, "type": kind, "param": None, "code": status}}, status)
 
 
-def key_needed(key: str | None) -> Callable[[Request], None]:
+def key_needed(key: str | None) -> Callable[[Request], Awaitable[None]]:
     """A dependency that lets a request through when it carries `Authorization: Bearer KEY`; None lets everybody through."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if key is not None and not (
             scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode("latin-1"), key.encode())
