@@ -73,8 +73,22 @@ def _check_name(name: object) -> None:
 
 
 class Environment(ImmutableSandboxedEnvironment):
+    """Where the stock sandbox prints nothing for a forbidden attribute, this one raises: blank text would be scored."""
+
     def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
-        raise SecurityError(f"access to attribute {attribute!r} of a {type(obj).__name__} is not allowed")
+        raise SecurityError(f"access to attribute {attribute!r} of {type(obj).__name__!r} is not allowed")
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self._known(obj, attribute, super().getattr(obj, attribute))
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return self._known(obj, argument, super().getitem(obj, argument))
+
+    def _known(self, obj: Any, name: Any, value: Any) -> Any:
+        """Reaching for an internal is a violation even where this object has none of that name."""
+        if isinstance(value, jinja2.Undefined) and isinstance(name, str) and name.startswith("__"):
+            self.unsafe_undefined(obj, name)
+        return value
 
 
 class Names(TrackingCodeGenerator):

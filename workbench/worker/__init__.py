@@ -21,7 +21,8 @@ from workbench.types import JSON
 from workbench.worker._frames import BROKEN, frame, receive, send
 
 START_SECONDS = 60.0  # importing a task module on a busy machine
-PATIENCE = 0.1  # seconds a call waits for a busy child before a spare one is started
+SLOW = 0.05  # seconds after which a child at work no longer counts as one of the warm ones
+CALM = 5.0  # seconds without slow calls after which the children started for them go
 
 
 class WorkerFailed(Exception):
@@ -41,7 +42,7 @@ class WorkerLimit(Exception):
 
 
 class _Child:
-    """One process. `deadline` is set while it is at work; past it the watchdog sets `expired` and kills it."""
+    """One process. While it is at work, `slow_at` and `deadline` say when the guard calls it slow and when it ends it."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.process = subprocess.Popen(
@@ -55,8 +56,8 @@ class _Child:
         )
         assert self.process.stdin and self.process.stdout
         self.requests, self.replies = self.process.stdin, self.process.stdout
-        self.deadline = math.inf
-        self.expired = False
+        self.slow_at = self.deadline = math.inf
+        self.slow = self.expired = False
 
     def answer(self, most: int) -> tuple[JSON, list[bytes]]:
         header, blobs = receive(self.replies, most)
@@ -86,8 +87,8 @@ def _environment() -> dict[str, str]:
 class Worker:
     """Runs the tasks of one module in `processes` warm children. Thread-safe; nothing starts before the first call.
 
-    A child that had to be killed is replaced in the background. Where all are busy, a call waits 0.1 s and then gets a spare
-    one (as many again at most), so that calls which burn all their time hold up nobody.
+    A child that is killed, or at work for long, is replaced in the background and one more is kept in reserve (there are at
+    most 2 * processes + 1), so that calls which burn all their time hold up nobody.
     """
 
     def __init__(self, tasks: str, *, seconds: float, memory_mb: int, output_bytes: int, processes: int = 2) -> None:
@@ -98,10 +99,12 @@ class Worker:
         self._children: set[_Child] = set()
         self._free: list[_Child] = []
         self._starting: set[threading.Thread] = set()
-        self._size = self._waiting = self._failures = 0  # size: children that are up or starting
+        self._size = self._failures = 0  # size: children that are up or starting
         self._failure = WorkerFailed("start", "the process did not start")
         self._guard: threading.Thread | None = None
-        self._guarding = self._closed = False
+        self._raised, self._calm_at = processes, 0.0  # how many children there shall be until when
+        self._due = math.inf  # when the guard wakes
+        self._closed = False
 
     def call(self, task: str, arguments: JSON, blobs: Sequence[bytes] = ()) -> tuple[JSON, list[bytes]]:
         """What the task answers. WorkerFailed: it raised; WorkerLimit: it was stopped; TypeError, ValueError: no JSON."""
@@ -143,24 +146,17 @@ class Worker:
         atexit.unregister(self.close)
 
     def _take(self) -> _Child:
-        patient_until = monotonic() + PATIENCE
         with self._lock:
             failures = self._failures
             while not self._closed:
                 if child := self._pop():
                     self._arm(child, self.seconds)
                     return child
-                if self._failures > failures:
-                    if not self._size:
-                        raise self._failure
-                else:
-                    self._grow(self.processes)
-                patience = patient_until - monotonic()
-                if patience <= 0 and not self._starting:
-                    self._grow(min(self._size + 1, 2 * self.processes))
-                self._waiting += 1
-                self._freed.wait(patience if patience > 0 else None)
-                self._waiting -= 1
+                if self._failures == failures:
+                    self._fill()
+                elif not self._size:
+                    raise self._failure
+                self._freed.wait()
         raise WorkerFailed("closed", "the worker has been closed")
 
     def _pop(self) -> _Child | None:
@@ -173,24 +169,30 @@ class Worker:
 
     def _give_back(self, child: _Child, sound: bool) -> None:
         with self._lock:
-            child.deadline = math.inf
-            needed = self._size <= self.processes or self._waiting > 0
-            keep = sound and needed and not child.expired and not self._closed
+            keep = sound and not child.expired and not self._closed and self._size <= self._wanted()
             if keep:
-                self._free.append(child)
-                self._freed.notify()
+                self._rest(child)
             else:
                 self._drop(child)
         if not keep:
             child.end()
 
+    def _rest(self, child: _Child) -> None:
+        child.slow_at = child.deadline = math.inf
+        child.slow = False
+        self._free.append(child)
+        self._freed.notify()
+
     def _drop(self, child: _Child) -> None:
         self._children.discard(child)
         self._size -= 1
-        self._grow(self.processes)
+        self._fill()
 
-    def _grow(self, size: int) -> None:
-        while self._size < size and not self._closed:
+    def _wanted(self) -> int:
+        return self._raised if monotonic() < self._calm_at else self.processes
+
+    def _fill(self) -> None:
+        while self._size < self._wanted() and not self._closed:
             self._size += 1
             thread = threading.Thread(target=self._bring_up, daemon=True)
             self._starting.add(thread)
@@ -203,7 +205,7 @@ class Worker:
             child = _Child(self._arguments)
             with self._lock:
                 self._children.add(child)
-                self._arm(child, START_SECONDS)
+                self._arm(child, START_SECONDS, slow=math.inf)
                 if self._closed:
                     child.process.kill()
             child.answer(self.output_bytes)
@@ -214,9 +216,7 @@ class Worker:
         with self._lock:
             self._starting.discard(threading.current_thread())
             if child and not failure and not self._closed:
-                child.deadline = math.inf
-                self._free.append(child)
-                self._freed.notify()
+                self._rest(child)
                 return
             self._failure = failure or self._failure
             self._failures += 1
@@ -227,24 +227,30 @@ class Worker:
         if child:
             child.end()
 
-    def _arm(self, child: _Child, seconds: float) -> None:
-        child.deadline = monotonic() + seconds
+    def _arm(self, child: _Child, seconds: float, slow: float = SLOW) -> None:
+        now = monotonic()
+        child.slow_at, child.deadline = now + slow, now + seconds
         if self._guard is None:
             atexit.register(self.close)
             self._guard = threading.Thread(target=self._watch, daemon=True)
             self._guard.start()
-        elif not self._guarding:
+        elif min(child.slow_at, child.deadline) < self._due:
             self._alarm.notify()
 
     def _watch(self) -> None:
-        """Kills children past their deadline. It wakes when the first one falls due, not for every call."""
+        """Replaces slow children and kills those past their deadline. It wakes when one falls due, not for every call."""
         with self._lock:
             while not self._closed:
                 now = monotonic()
                 for child in self._children:
+                    if child.slow_at <= now:
+                        child.slow_at, child.slow = math.inf, True
                     if child.deadline <= now:
                         child.deadline, child.expired = math.inf, True
                         child.process.kill()
-                due = min((c.deadline for c in self._children), default=math.inf)
-                self._guarding = due < math.inf
-                self._alarm.wait(due - now if self._guarding else None)
+                if slow := sum(child.slow for child in self._children):
+                    self._raised = max(self._wanted(), self.processes + min(slow, self.processes) + 1)
+                    self._calm_at = now + CALM
+                    self._fill()
+                self._due = min((min(c.slow_at, c.deadline) for c in self._children), default=math.inf)
+                self._alarm.wait(self._due - now if self._due < math.inf else None)
