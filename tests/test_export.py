@@ -11,10 +11,10 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from workbench.template import read_family, template_of
 
 from workbench.export import bake, bundle, jinja_literal, zip_bundle
 from workbench.pool import Bench
+from workbench.template import read_family, split_facts, template_of
 from workbench.types import Document, PromptInvalid, Query, TemplateInvalid, Text, Variant
 
 ENVIRONMENTS = [
@@ -97,3 +97,11 @@ def test_a_default_that_would_change_bytes_does_not_leave(bench: Bench) -> None:
     sly = template_of("{{- self._TemplateReference__context.exported_vars -}}")
     with pytest.raises((PromptInvalid, TemplateInvalid)):
         bundle(bench, bench.variant(template=sly, instruction="x"), QUERY, ROWS)
+
+
+def test_what_was_edited_without_its_facts_leaves_with_them(bench: Bench, tiny_qwen3: Path, body: str) -> None:
+    facts, prompt = split_facts(body)
+    assert facts.startswith("{#") and prompt.startswith("{%") and facts + prompt == body
+    assert split_facts(prompt) == ("", prompt) and split_facts("{# a remark #}{{ 1 }}")[0] == ""
+    files = bundle(bench, Variant(str(tiny_qwen3), template_of(prompt)), QUERY, ROWS)
+    assert read_family(files["template.jinja"].decode(), "x").name == "qwen3-reranker"

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from workbench.pool import Bench
 from workbench.rerank import make_pair
 from workbench.scorers import Scorer
+from workbench.template import split_facts
 from workbench.types import (
     JSON,
     Document,
@@ -57,7 +58,9 @@ def bundle(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) ->
     scorer = bench.pool.get(variant.model)
     variant = replace(variant, template=bench.template_for(variant))
     assert variant.template is not None
-    baked = bake(variant.template.body, variant.instruction, variant.variables)
+    facts, body = split_facts(variant.template.body)
+    whole = (facts or split_facts(scorer.family.source)[0]) + body
+    baked = bake(whole, variant.instruction, variant.variables)
     pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content] if query.content else []
     _prove_equal(bench, scorer, variant, baked, pairs or [PROBE])
     out = Outgoing(variant, scorer, baked, _example(query, rows))

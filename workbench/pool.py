@@ -108,7 +108,7 @@ class Pool:
 def _lexical(families: Mapping[str, Family]) -> Scorer:
     from workbench.scorers.lexical import Lexical
 
-    family = next(iter(families.values()), None)
+    family = max(families.values(), key=lambda f: bool(f.template.placeholders.image), default=None)  # one with pictures
     if family is None:
         raise ModelUnavailable("there is no family file", hint="Put one into templates/.")
     return Lexical(LEXICAL, family)

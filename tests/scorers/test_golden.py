@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbench.template import template_of
 
 from workbench.media import read_content
 from workbench.pool import Bench
 from workbench.rerank import make_pair
 from workbench.scorers import Scorer
+from workbench.template import template_of
 from workbench.types import Document, Limits, Query, Score, Variant
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "vllm_qwen.json").read_text(encoding="utf-8"))

@@ -70,6 +70,17 @@ def template_of(source: str, fallback: Family | None = None) -> ScoreTemplate:
         return ScoreTemplate(source, otherwise.placeholders, otherwise.layout)
 
 
+def split_facts(source: str) -> tuple[str, str]:
+    """(the comment with the facts, the prompt beneath): an editor shows the second, a file for production has both."""
+    comment = COMMENT.match(source)
+    try:
+        _facts(source, "template")
+    except TemplateInvalid:
+        return "", source
+    at = comment.end() if comment else 0
+    return source[:at] + "\n", source[at:].lstrip("\r\n")
+
+
 def _facts(source: str, where: str) -> dict[str, Any]:
     comment = COMMENT.match(source)
     if comment is None:
