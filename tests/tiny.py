@@ -120,8 +120,8 @@ def build_qwen3_vl(folder: Path) -> None:
     }  # fmt: skip
     config = Qwen3VLConfig(
         architectures=["Qwen3VLForConditionalGeneration"], tie_word_embeddings=True,
-        text_config={**TEXT, "rope_parameters": rope}, vision_config=vision, image_token_id=151655, video_token_id=151656, vision_start_token_id=151652,
-        vision_end_token_id=151653,
+        text_config={**TEXT, "rope_parameters": rope}, vision_config=vision,
+        image_token_id=151655, video_token_id=151656, vision_start_token_id=151652, vision_end_token_id=151653,
     )  # fmt: skip
     fill(Qwen3VLForConditionalGeneration(config).float()).save_pretrained(folder)
     saved = json.loads((folder / "config.json").read_text())
