@@ -14,6 +14,7 @@ from workbench.types import (
     JSON,
     Document,
     Encoding,
+    Media,
     Pair,
     PromptInvalid,
     Query,
@@ -50,7 +51,9 @@ def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query
     """
     template, limits = variant.template or scorer.family.template, variant.limits
     placeholders = scorer.family.template.placeholders  # what stands for a picture is the model's, not the text's
-    sides, media, cuts = [], [], []
+    sides: list[str] = []
+    media: list[Media] = []
+    cuts: list[str] = []
     for name, content, most in (
         ("query", query.content, limits.max_tokens_per_query),
         ("document", document.content, limits.max_tokens_per_doc),

@@ -120,8 +120,8 @@ def sample_frames(facts: MediaFacts, rules: PixelRecipe) -> tuple[int, ...]:
     if rules.parity == "vllm":
         count = min(max(int(wanted), video.min_frames), video.max_frames, total)
     else:
-        count = min(max(wanted, video.min_frames), video.max_frames, total)
-        count = max(rules.temporal, int(count) // rules.temporal * rules.temporal)
+        most = int(min(max(wanted, video.min_frames), video.max_frames, total))
+        count = max(rules.temporal, most // rules.temporal * rules.temporal)
     return tuple(int(i) for i in np.linspace(0, total - 1, count).round())
 
 
