@@ -85,6 +85,20 @@ def test_what_cannot_start_says_so(flags: list[str], capsys: pytest.CaptureFixtu
     assert "app.py: " in err and "Traceback" not in err and flags[-1].split("/")[-1] in err
 
 
+@pytest.mark.parametrize(("flags", "key"), [([], None), (["--api-key", "mine"], "mine")])
+def test_an_open_address_has_a_key_for_its_http_door(
+    flags: list[str], key: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(roof, "build", lambda bench, args: seen.append(args.api_key))
+    monkeypatch.setattr(roof, "_run", lambda *_: None)
+    assert roof.main(["--host", "0.0.0.0", "--port", "0", "--auth", "a:b", "--model", LEXICAL, *flags]) == 0
+    if key is None:
+        assert len(seen[0]) > 20 and seen[0] in capsys.readouterr().err
+    else:
+        assert seen == [key] and key not in capsys.readouterr().err
+
+
 # ---------------------------------------------------------------- the server
 @pytest.fixture(scope="module")
 def house(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, subprocess.Popen[str], Path]]:

@@ -31,6 +31,7 @@ from workbench.types import (
 from workbench.wire.bodies import RerankRequest, ScoreRequest
 
 Request = RerankRequest | ScoreRequest
+USAGE_DETAILS = ("prompt_tokens_details", "completion_tokens_details")  # always null for scores
 STATUS = {  # kind → (HTTP status, the type vLLM names it)
     "model_unavailable": (404, "NotFoundError"),
     "score_failed": (500, "InternalServerError"),
@@ -153,7 +154,7 @@ def score_response(request: ScoreRequest, results: Iterable[ScoreResult], *, det
             for r in results
             if r.score is not None
         ],
-        "usage": {**_usage(results), "completion_tokens": 0, "prompt_tokens_details": None},
+        "usage": {**_usage(results), "completion_tokens": 0, **dict.fromkeys(USAGE_DETAILS)},
     }
     return {**response, "pairs": _pairs(results, request)} if details else response
 
