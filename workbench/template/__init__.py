@@ -79,12 +79,12 @@ class Renderer:
         variables the template never reads are dropped and named in `unused`.
         Raises TemplateInvalid or TemplateLimit with the template's line, RequestInvalid for what cannot be passed on.
         """
-        given = {**({} if instruction is None else {"instruction": instruction}), **_checked(variables)}
+        given = {} if instruction is None else {"instruction": _plain_text(instruction, "instruction")}
         arguments = {
             "body": _plain_text(template.body, "template"),
             "query": _plain_text(query, "query"),
             "document": _plain_text(document, "document"),
-            "variables": given,
+            "variables": {**given, **_checked(variables)},
             "special_tokens": dict(special_tokens),
         }
         answer, (text, *_) = self._ask("render", arguments)
@@ -120,10 +120,12 @@ def _checked(variables: Mapping[str, JSON]) -> dict[str, JSON]:
         raise RequestInvalid(
             f"{', '.join(taken)} cannot be set by a request", where="variables", hint="Choose another name."
         )
-    if _deeper(dict(variables), MAX_DEPTH):
+    if any(_deeper(value, MAX_DEPTH) for value in variables.values()):
         raise RequestInvalid(f"are nested deeper than {MAX_DEPTH} levels", where="variables")
     try:
         size = len(json.dumps(dict(variables), ensure_ascii=False, allow_nan=False).encode())
+    except UnicodeEncodeError as error:
+        raise RequestInvalid("hold half a character (a lone surrogate)", where="variables") from error
     except (TypeError, ValueError) as error:
         raise RequestInvalid(f"are not plain JSON ({error})", where="variables") from error
     if size > MAX_VARIABLES:
