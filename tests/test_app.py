@@ -23,6 +23,18 @@ from workbench.types import ModelUnavailable
 BODY = {"query": "red circle", "documents": ["nothing", "a red circle", "red"]}
 
 
+@pytest.fixture(autouse=True)
+def undone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What app.py changes of its process is put back."""
+    for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+        if not os.environ[name]:
+            monkeypatch.delenv(name)
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 # ---------------------------------------------------------------- flags and environment
 def test_the_default_is_this_machine_alone() -> None:
     args = roof.arguments([], {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "1"})
