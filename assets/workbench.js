@@ -1,0 +1,69 @@
+// Keys, drops, the theme switch and the folds. It reads no text of a document and writes nothing into a field.
+(() => {
+  const at = (id) => document.getElementById(id);
+  const root = () => document.body;
+
+  // Ctrl+Enter must score and change no byte: CodeMirror would insert a newline, so it is caught before it gets there.
+  window.addEventListener('keydown', (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+    const press = event.key === 'Enter' ? 'score' : event.key === '.' ? 'stop' : null;
+    if (!press) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!event.repeat) setTimeout(() => at(press)?.click(), 30); // the last key's own event goes first
+  }, true);
+
+  const dark = (on) => { root().classList.toggle('dark', on); };
+  const wanted = () => localStorage.getItem('theme') || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
+  const follow = () => dark(wanted() === 'dark');
+  document.addEventListener('DOMContentLoaded', () => { follow(); setTimeout(follow, 400); });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', follow);
+
+  document.addEventListener('click', (event) => {
+    const target = event.target.closest?.('[data-theme-switch],[data-toggle],[data-dismiss],[data-copy]');
+    if (!target) return;
+    if (target.matches('[data-theme-switch]')) {
+      localStorage.setItem('theme', root().classList.contains('dark') ? 'light' : 'dark');
+      follow();
+    } else if (target.matches('[data-toggle]')) {
+      const name = target.dataset.toggle;
+      const open = root().dataset[name] !== 'open';
+      root().dataset[name] = open ? 'open' : '';
+      if (open && name === 'paste') setTimeout(() => at('paste')?.querySelector('textarea')?.focus(), 50);
+    } else if (target.matches('[data-dismiss]')) {
+      target.parentElement.remove();
+    } else if (target.matches('[data-copy]')) {
+      navigator.clipboard?.writeText(target.closest('section').querySelector('pre').textContent);
+      target.textContent = 'Copied';
+    }
+  });
+
+  document.addEventListener('click', (event) => { // a new text row is there to be typed in
+    if (event.target.closest?.('#add-text')) root().dataset.tray = 'open';
+  }, true);
+
+  // A pasted body fills the fields at once.
+  document.addEventListener('paste', (event) => {
+    if (event.target.closest?.('#paste')) setTimeout(() => at('paste-go')?.click(), 250);
+  });
+
+  // Files dropped anywhere on the tray go through the upload button, and so under its limits.
+  const tray = (event) => event.target.closest?.('#documents');
+  const input = () => document.querySelector('#files input[type=file], input#files') ||
+    at('files')?.parentElement?.querySelector('input[type=file]');
+  document.addEventListener('dragover', (event) => {
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();
+    at('documents')?.classList.toggle('dropping', Boolean(tray(event)));
+  });
+  document.addEventListener('drop', (event) => {
+    at('documents')?.classList.remove('dropping');
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    if (!tray(event) || !input()) return;
+    const files = new DataTransfer();
+    for (const file of event.dataTransfer.files) files.items.add(file);
+    input().files = files.files;
+    input().dispatchEvent(new Event('change', {bubbles: true}));
+  });
+})();

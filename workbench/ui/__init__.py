@@ -1,0 +1,48 @@
+"""The screen, as a table of contents: a top bar over the tabs. Each tab is one file; a new tab is one file and one line.
+
+Knows nothing of HTTP: whoever mounts the page passes `mount_options()` along.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from workbench.pool import Bench
+from workbench.ui import export, top, tune
+from workbench.ui.loop import Loop
+from workbench.ui.theme import theme
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+TITLE = "Rerank Workbench"
+
+
+def build(bench: Bench, scenarios: Path = ASSETS / "scenarios") -> gr.Blocks:
+    """The whole page over one bench."""
+    loop = Loop(bench, scenarios)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
+        bar = top.build(bench)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Tune", id="tune", elem_id="tune"):
+                tuning = tune.build(loop, bar)
+            with gr.Tab("Export", id="export", elem_id="export") as exporting:
+                export.build(loop, tuning, exporting)
+        tune.wire(demo, loop, tuning)
+    return demo
+
+
+def mount_options() -> dict[str, Any]:
+    """What `gr.mount_gradio_app` needs beside the page itself: the look, and nothing from elsewhere."""
+    script, style = ((ASSETS / name).read_text(encoding="utf-8") for name in ("workbench.js", "style.css"))
+    return {
+        "theme": theme(),
+        # Through `css=` every rule would come twice, once behind Gradio's own prefix, and rules on body would lose.
+        "head": f"<style>{style}</style><script>{script}</script>",
+        "footer_links": [],
+        "run_history": False,
+        "show_error": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+    }

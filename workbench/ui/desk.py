@@ -1,0 +1,168 @@
+"""From the values of the fields to what is asked of the bench, and the runs and previews that answer it.
+
+Knows nothing of Gradio's components: it is what every handler of the screen is made of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from workbench.pool import Bench
+from workbench.rerank import missing, ranking
+from workbench.types import (
+    ContentPart,
+    Document,
+    Encoding,
+    Media,
+    Parity,
+    PromptInvalid,
+    Query,
+    Ranking,
+    Row,
+    ScoreResult,
+    ScoreTemplate,
+    Text,
+    Variant,
+    Video,
+    WorkbenchError,
+)
+from workbench.ui.figures import Face, Thumb
+from workbench.ui.ranking_view import SIDES, Run
+from workbench.ui.rows import Item, content_of, face_of, row_of
+
+STRIP = 6  # frames in the thumbnail of a clip
+STREAM = 0.12  # seconds between two drawings of a run
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All the fields of the screen as nouns. `prints` tell whether a side is still what was scored."""
+
+    query: Query
+    rows: tuple[Row, ...]
+    items: Sequence[Item]
+    variants: Mapping[str, Variant]
+    prints: Mapping[str, str]
+
+
+def recipe(bench: Bench, model: str) -> ScoreTemplate:
+    """What a side starts from: the template given to the program, else the model's own."""
+    return bench.template_for(bench.variant(model=model))
+
+
+def split_facts(source: str) -> tuple[str, str]:
+    """(the comment with a family's facts, the body beneath): the editor shows the body, the facts render nothing."""
+    match = re.match(r"\s*\{#-?.*?-#\}\s*(?=\{[{%]-)", source, re.S)
+    return (match[0], source[match.end() :]) if match else ("", source)
+
+
+def body_of(bench: Bench, model: str) -> str:
+    """What an editor starts with."""
+    return split_facts(recipe(bench, model).body)[1]
+
+
+def with_facts(bench: Bench, variant: Variant) -> Variant:
+    """The variant as a family file again, where its text begins so that the facts still render nothing."""
+    facts, template = split_facts(recipe(bench, variant.model).body)[0], variant.template
+    if template is None or not template.body.lstrip().startswith(("{%-", "{{-")):
+        return variant
+    return replace(variant, template=replace(template, body=facts + template.body.lstrip()))
+
+
+def read(
+    bench: Bench, model: str, target: Parity, query: str, query_parts: Sequence[Sequence[str]], items: Sequence[Item],
+    template_a: str, instruction_a: str, template_b: str, instruction_b: str,
+) -> Asked:  # fmt: skip
+    """Raises ModelUnavailable. An empty instruction is one that is not given."""
+    own = recipe(bench, model)
+    variants = {
+        side: bench.variant(
+            model=model, template=replace(own, body=body or ""), instruction=instruction or None, parity=target
+        )
+        for side, body, instruction in (("a", template_a, instruction_a), ("b", template_b, instruction_b))
+    }
+    content: tuple[ContentPart, ...] = content_of(query_parts)
+    if query:
+        content = (*content, Text(query))
+    shared = [model, target, query, list(query_parts), [[i["parts"], i["error"]] for i in items]]
+    prints = {s: _print([*shared, v.template.body if v.template else "", v.instruction]) for s, v in variants.items()}
+    return Asked(Query("query", content), tuple(map(row_of, items)), items, variants, prints)
+
+
+def _print(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=True).encode()).hexdigest()[:16]
+
+
+def thumb(bench: Bench) -> Thumb:
+    def draw(part: Media) -> tuple[bytes, int, float]:
+        facts = bench.library.probe(part)
+        frames = min(facts.frames, STRIP) if isinstance(part, Video) else 1
+        return bench.library.thumbnail(part), frames, facts.width / facts.height
+
+    return draw
+
+
+def no_thumb(part: Media) -> tuple[bytes, int, float]:
+    """For faces of which only the words are wanted."""
+    return b"", 1, 1.0
+
+
+def read_rows(items: Sequence[Item]) -> list[Row]:
+    return [row_of(item) for item in items]
+
+
+def faces(bench: Bench, items: Sequence[Item]) -> list[Face]:
+    return [face_of(item, thumb(bench)) for item in items]
+
+
+def checked(bench: Bench, row: Row) -> Row:
+    """The row, or the reason one of its files cannot be decoded; found now, so that it is said where the file came in."""
+    if isinstance(row, WorkbenchError):
+        return row
+    for part in row.content:
+        if not isinstance(part, Text):
+            try:
+                bench.library.thumbnail(part)
+            except WorkbenchError as error:
+                return error
+    return row
+
+
+def preview(bench: Bench, asked: Asked, at: int) -> dict[str, Encoding | WorkbenchError]:
+    """Both sides of one row. Without documents, a row stands in so that the prompt can still be read."""
+    rows = asked.rows[at : at + 1] or asked.rows[-1:] or (Document("none", (Text("(no document yet)"),)),)
+    return {side: bench.preview(variant, asked.query, rows)[0] for side, variant in asked.variants.items()}
+
+
+def runs(bench: Bench, asked: Asked, stop: Callable[[], bool]) -> Iterator[Run]:
+    """A, then B, drawn as results come; the last Run is complete, or partial where `stop` cut in.
+
+    Raises ModelUnavailable, or PromptInvalid when there is nothing to score.
+    """
+    if not asked.query.content:
+        raise PromptInvalid("the query is empty", hint="Write one, or add a picture.")
+    if not asked.rows:
+        raise PromptInvalid("there are no documents", hint="Add texts, pictures or clips to the tray.")
+    run = Run(None, None, faces(bench, asked.items))
+    for side in SIDES:
+        for done in _one(bench, asked, side, stop):
+            run = replace(run, a=done) if side == "a" else replace(run, b=done)
+            yield run
+
+
+def _one(bench: Bench, asked: Asked, side: str, stop: Callable[[], bool]) -> Iterator[Ranking]:
+    variant, results, began = asked.variants[side], list[ScoreResult](), time.perf_counter()
+    drawn = began
+    yield ranking(variant, asked.query, [])
+    for result in bench.rank(variant, asked.query, asked.rows, stop):
+        results.append(result)
+        if time.perf_counter() - drawn > STREAM:
+            drawn = time.perf_counter()
+            yield ranking(variant, asked.query, results, seconds=drawn - began)
+    left = bool(missing(len(asked.rows), results))
+    yield ranking(variant, asked.query, results, seconds=time.perf_counter() - began, partial=left)

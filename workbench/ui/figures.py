@@ -1,0 +1,80 @@
+"""What every view shares: escaping, thumbnails, labels, numbers with as many digits as they need.
+
+Knows nothing of Gradio: nouns in, HTML out, and every piece of foreign text passes through `esc`.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from workbench.types import ContentPart, Media, Text, Video, WorkbenchError
+
+Thumb = Callable[[Media], tuple[bytes, int, float]]  # a thumbnail, the frames side by side in it, width/height of one
+LABEL = 160  # characters of a text shown on a card
+NOISE = 1e-4  # logits closer than this are one number
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How one row of the tray looks wherever it turns up: a label, its picture as ready HTML, its grade."""
+
+    label: str
+    picture: str
+    grade: int | None = None
+
+
+def esc(text: object) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def sentence(error: WorkbenchError) -> str:
+    """An error as one escaped sentence: what, where, and the way out."""
+    text = str(error).strip()
+    return esc(text if text.endswith((".", "!", "?", "…")) else f"{text}.")
+
+
+def label_of(content: Sequence[ContentPart]) -> str:
+    """A row's own words, else the names of its files."""
+    texts = [" ".join(p.text.split()) for p in content if isinstance(p, Text) and p.text.strip()]
+    names = [p.source for p in content if not isinstance(p, Text) and p.source]
+    return shorten(" ".join(texts) or ", ".join(names) or "untitled")
+
+
+def shorten(text: str, most: int = LABEL) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def picture_of(content: Sequence[ContentPart], thumb: Thumb) -> str:
+    """The first picture or clip of a row, a clip as frames that a style sheet steps through; else a text mark."""
+    media = [p for p in content if not isinstance(p, Text)]
+    if not media:
+        return '<span class="th th-text" aria-hidden="true">¶</span>'
+    try:
+        data, frames, ratio = thumb(media[0])
+    except WorkbenchError:
+        return '<span class="th th-bad" aria-hidden="true">!</span>'
+    more = f'<span class="th-more">+{len(media) - 1}</span>' if len(media) > 1 else ""
+    url = f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    if isinstance(media[0], Video):
+        return (
+            f'<span class="th th-clip" style="--frames:{frames};--ratio:{ratio:.4f}"><span class="strip">'
+            f'<img alt="clip" src="{url}"></span><span class="th-play" aria-hidden="true">▸</span>{more}</span>'
+        )
+    return f'<span class="th"><img alt="picture" src="{url}">{more}</span>'
+
+
+def numbers(values: Sequence[float], most: int = 6) -> list[str]:
+    """Values in falling order with the fewest decimals (2 or more) at which different neighbours look different."""
+    different = [(a, b) for a, b in pairwise(values) if abs(a - b) > 10.0**-most]
+    digits = next(
+        (d for d in range(2, most) if all(f"{a:.{d}f}" != f"{b:.{d}f}" for a, b in different)), most if different else 2
+    )
+    return [f"{v:.{digits}f}" for v in values]
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

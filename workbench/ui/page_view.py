@@ -1,0 +1,98 @@
+"""Draws the page's own lines: brand, model status, notices, what to look at, what is stale, the preview's switches.
+
+Knows nothing of Gradio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from workbench.scorers import Scorer
+from workbench.types import Encoding, WorkbenchError
+from workbench.ui.figures import esc, sentence, shorten
+
+BRAND = '<span class="brand">Rerank Workbench</span>'
+THEME = '<button type="button" class="pill" data-theme-switch aria-label="light or dark">◐</button>'
+DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+HOW_TO = (
+    "For real work choose or type a model above: <code>Qwen/Qwen3-VL-Reranker-2B</code>, "
+    "<code>Qwen/Qwen3-Reranker-0.6B</code>, or a folder."
+)
+
+
+def knows_html(scorer: Scorer, shipped: Path | None) -> str:
+    """One line: what the model in use knows, and how to load another."""
+    if shipped is not None and scorer.name in (shipped.name, str(shipped)):
+        return (
+            f"<b>{esc(scorer.name)}</b> knows coloured shapes, their motion and their captions, nothing else. {HOW_TO}"
+        )
+    if scorer.facts().dtype == "none":
+        return f"<b>{esc(scorer.name)}</b> counts shared words; it reads no template and no picture. {HOW_TO}"
+    return ""
+
+
+def status_html(scorer: Scorer) -> str:
+    facts = scorer.facts()
+    size = f" · {_size(facts.parameters)}" if facts.parameters else ""
+    name = scorer.name.rstrip("/").rsplit("/", 1)[-1]
+    title = f"{scorer.name}: {facts.parameters:,} parameters. {facts.note}".strip()
+    note = f'<span class="note">{esc(facts.note)}</span>' if facts.note and facts.dtype != "none" else ""
+    return (
+        f'<span class="pill" title="{esc(title)}"><span class="dot">●</span> {esc(shorten(name, 28))} · {esc(facts.device)} · '
+        f"{esc(DTYPES.get(facts.dtype, facts.dtype))}{size}</span>{note}"
+    )
+
+
+def _size(parameters: int) -> str:
+    return f"{parameters / 1e9:.1f}B" if parameters >= 1e9 else f"{parameters / 1e6:.1f}M"
+
+
+def notice_html(error: WorkbenchError) -> str:
+    return (
+        f'<div class="notice" role="alert"><span>{sentence(error)}</span>'
+        '<button type="button" data-dismiss aria-label="dismiss">×</button></div>'
+    )
+
+
+def look_html(need: str = "", look: str = "") -> str:
+    """What the searcher needs and what to look at."""
+    parts = [f"<span><b>Need</b> {esc(need)}</span>"] if need else []
+    parts += [f"<span>{esc(look)}</span>"] if look else []
+    return f'<div class="look">{"".join(parts)}</div>' if parts else ""
+
+
+def preview_head_html(side: str, at: int, labels: Sequence[str], shown: Encoding | WorkbenchError) -> str:
+    """Which prompt is drawn: a switch for the side, a stepper for the document."""
+    broken = f' data-broken-view="{side}"' if isinstance(shown, WorkbenchError) else ""
+    at = min(at, max(len(labels) - 1, 0))
+    tabs = "".join(
+        f'<button type="button" data-do="side" data-side="{s}" class="switch in-{s}{" on" if s == side else ""}" '
+        f'aria-pressed="{"true" if s == side else "false"}">{s.upper()}</button>'
+        for s in ("a", "b")
+    )
+    place = f"document {at + 1} of {len(labels)}" if labels else "no document"
+    step = (
+        f'<span class="place"><button type="button" data-do="step" data-by="-1" aria-label="document before">◂</button>'
+        f"<span>{place}</span>"
+        f'<button type="button" data-do="step" data-by="1" aria-label="next document">▸</button></span>'
+    )
+    label = f'<span class="muted ell">{esc(labels[at])}</span>' if labels else ""
+    return f'<b{broken}>Prompt</b>{tabs}{label}<span class="grow"></span>{step}'
+
+
+def stale_html(now: Mapping[str, str], scored: Mapping[str, str]) -> str:
+    """Which sides of the results no longer show what the fields say; `data-stale` lets the style sheet grey them."""
+    changed = [s for s in ("a", "b") if scored.get(s) and scored[s] != now[s]]
+    if not changed:
+        return ""
+    who = "A and B" if len(changed) == 2 else changed[0].upper()
+    return f'<span class="flag" data-stale="{" ".join(changed)}" aria-live="polite">{who} changed since</span>'
+
+
+def tail_words(outcome: Encoding | WorkbenchError, token: Callable[[int], str]) -> str:
+    """The token whose position gives the score."""
+    if isinstance(outcome, WorkbenchError) or not outcome.token_ids:
+        return ""
+    last = outcome.token_ids[-1]
+    return f"score read at {token(last)!r} · id {last}".replace("\\n", "↵").replace("'", "")

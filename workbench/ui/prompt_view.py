@@ -1,0 +1,163 @@
+"""Draws one encoding: the exact prompt with its tokens, what is cut where it is cut, and the count of every segment.
+
+Knows nothing of Gradio or of how a prompt came about; it shows the object that is scored and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Set
+from itertools import pairwise
+
+from workbench.types import Encoding, MediaInput, Segment, SegmentKind, Video
+from workbench.ui.figures import count, esc
+
+NAMES: dict[SegmentKind, str] = {
+    "system": "system", "instruction": "instruction", "query": "query", "document": "document", "template": "template",
+    "suffix": "suffix",
+}  # fmt: skip
+TAIL = 5  # ids shown of the end: the score is read at the last one
+MOST = 20_000  # characters drawn of one piece
+Span = tuple[int, int]
+TokenText = Callable[[int], str]
+
+
+def prompt_html(encoding: Encoding, control_ids: Set[int], token: TokenText) -> str:
+    """The prompt: coloured segments, special tokens and media as chips, newlines visible, the tail's ids behind it."""
+    marks = dict(_marks(encoding, control_ids))
+    edges = _edges(encoding, marks)
+    text = encoding.prompt.text
+    pieces, drawn = [], 0
+    for start, end in pairwise(edges):
+        if start < drawn:
+            continue
+        mark = marks.get(start)
+        if mark:
+            end, inner = mark
+        else:
+            inner = _words(text[start:end])
+        drawn = end
+        pieces.append(_piece(inner, _kind_at(encoding, start), _faults(encoding, start)))
+    return f'<div class="prompt mono">{"".join(pieces)}{_tail(encoding, token)}</div>'
+
+
+def _edges(encoding: Encoding, marks: dict[int, tuple[int, str]]) -> list[int]:
+    text = encoding.prompt.text
+    edges = {0, len(text), *marks, *(end for end, _ in marks.values())}
+    for segment in encoding.prompt.segments or ():
+        edges |= {segment.start, segment.end}
+    for span in (*encoding.neutralised, *((encoding.cut.span,) if encoding.cut else ())):
+        edges |= set(span)
+    return sorted(e for e in edges if 0 <= e <= len(text))
+
+
+def _marks(encoding: Encoding, control_ids: Set[int]) -> Iterator[tuple[int, tuple[int, str]]]:
+    """(start, (end, chip)) of everything drawn as a chip: one per special token, one per picture or clip."""
+    text = encoding.prompt.text
+    media = _media_spans(encoding)
+    for token_id, (start, end) in zip(encoding.token_ids, encoding.spans, strict=True):
+        if end > start and token_id in control_ids and (start, end) not in media:
+            yield start, (end, f'<span class="tok" title="id {token_id}">{esc(_bare(text[start:end]))}</span>')
+    for (start, end), item in media.items():
+        yield start, (end, f'<span class="tok tok-media">{esc(_media(item))}</span>')
+
+
+def _media_spans(encoding: Encoding) -> dict[Span, MediaInput]:
+    """The placeholder of each media item: the spans that several tokens share, in order; they belong to the items."""
+    shared = [s for s, n in Counter(encoding.spans).items() if s[1] > s[0] and n > 1]
+    placeholder = re.compile(r"<\|(?:image|video|vision)_?\w*\|>")
+    spans = sorted(s for s in shared if placeholder.search(encoding.prompt.text[s[0] : s[1]]))
+    return dict(zip(spans, encoding.media, strict=False))
+
+
+def _media(item: MediaInput) -> str:
+    size = f"{item.width}×{item.height}"
+    if isinstance(item.part, Video):
+        return f"clip {count(item.tokens, 'token')} · {count(len(item.frames) or item.grid[0], 'frame')} · {size}"
+    return f"picture {count(item.tokens, 'token')} · {size}"
+
+
+def _bare(text: str) -> str:
+    return text[2:-2] if text.startswith("<|") and text.endswith("|>") else text
+
+
+def _words(text: str) -> str:
+    """Escaped text with whitespace that would be invisible drawn: newlines, tabs, runs of blanks, direction marks."""
+    if len(text) > MOST:
+        gone = count(len(text) - MOST, "character")
+        return f'{_words(text[: MOST // 2])}<i class="ws"> … {gone} not drawn … </i>{_words(text[-MOST // 2 :])}'
+    out = esc(text)
+    out = re.sub(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]", _hidden, out)
+    out = re.sub(r" {2,}|^ | $", lambda m: f'<i class="ws">{"·" * len(m[0])}</i>', out)
+    return out.replace("\t", '<i class="ws">⇥</i>').replace("\n", '<i class="ws">↵</i>')
+
+
+def _hidden(match: re.Match[str]) -> str:
+    return f'<i class="ws">U+{ord(match[0]):04X}</i>'
+
+
+def _kind_at(encoding: Encoding, at: int) -> SegmentKind | None:
+    found: Segment | None = next((s for s in encoding.prompt.segments or () if s.start <= at < s.end), None)
+    return found.kind if found else None
+
+
+def _faults(encoding: Encoding, at: int) -> str:
+    cut = encoding.cut is not None and encoding.cut.span[0] <= at < encoding.cut.span[1]
+    neutral = any(start <= at < end for start, end in encoding.neutralised)
+    return " cut" * cut + " neutral" * neutral
+
+
+def _piece(inner: str, kind: SegmentKind | None, faults: str) -> str:
+    title = ' title="cut: the model does not see this"' if " cut" in faults else ""
+    title = title or (' title="control token of a text, encoded as plain words"' if " neutral" in faults else "")
+    return f'<span class="{kind or "plain"}{faults}"{title}>{inner}</span>'
+
+
+def _tail(encoding: Encoding, token: TokenText) -> str:
+    ids = encoding.token_ids[-TAIL:]
+    drawn = " · ".join(f'<span title="{esc(repr(token(i)))}">{i}</span>' for i in ids)
+    return f'<span class="tail" title="the last ids; the score is read at the last one"> … {drawn}</span>'
+
+
+# ---------------------------------------------------------------- counts
+def segment_counts(encoding: Encoding) -> dict[SegmentKind, int]:
+    """Tokens by the segment their first character lies in; empty when segments are unknown."""
+    if encoding.prompt.segments is None:
+        return {}
+    counts: Counter[SegmentKind] = Counter()
+    last: SegmentKind = "system"
+    for start, _ in encoding.spans:
+        last = _kind_at(encoding, start) or last
+        counts[last] += 1
+    return {kind: counts[kind] for kind in NAMES if counts[kind]}
+
+
+def budget_html(encoding: Encoding, limit: int) -> str:
+    """A stacked bar of the window with the count of each segment in words."""
+    total, counts = len(encoding.token_ids), segment_counts(encoding)
+    vision = sum(m.tokens for m in encoding.media)
+    bar = "".join(f'<i class="{k}" style="width:{100 * n / max(limit, 1):.3f}%"></i>' for k, n in counts.items())
+    words = " ".join(f'<span class="key"><i class="{k}"></i>{NAMES[k]} <b>{n:,}</b></span>' for k, n in counts.items())
+    if not counts:
+        words = '<span class="muted">segments unknown: the template changes what it inserts</span>'
+    vision_words = f'<span class="key">vision <b>{vision:,}</b></span>' if vision else ""
+    return (
+        f'<div class="budget"><span class="keys">{words}{vision_words}{badges_html(encoding)}</span>'
+        f'<span class="seg" role="img" aria-label="{total:,} of {limit:,} tokens">{bar}</span>'
+        f'<span class="of"><b>{total:,}</b> of {limit:,}</span></div>'
+    )
+
+
+def badges_html(encoding: Encoding) -> str:
+    """What happened to the prompt that its reader must know: cuts, neutralised control tokens, unused variables."""
+    found = []
+    if encoding.cut:
+        lost = ", the suffix too" if encoding.cut.suffix_lost else ""
+        found.append(f"{count(len(encoding.cut.ids), 'token')} cut{lost}")
+    found += [f"{side} text cut" for side in encoding.pair.text_cuts]
+    if encoding.neutralised:
+        found.append(f"{count(len(encoding.neutralised), 'control token')} neutralised")
+    if encoding.prompt.unused:
+        found.append(f"{', '.join(encoding.prompt.unused)} unused by the template")
+    return "".join(f'<span class="flag">{esc(text)}</span>' for text in found)

@@ -1,0 +1,43 @@
+"""Draws what stands around an editor: whose side it is, how it differs from the recipe, its tokens, its problem.
+
+Knows nothing of Gradio or of templates beyond counting lines that differ.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from workbench.types import Encoding, TemplateInvalid, WorkbenchError
+from workbench.ui.figures import count, esc, sentence
+
+NAMES = {"a": "Baseline", "b": "Draft"}
+
+
+def head_html(side: str, edited: int, tokens: int | None, other: int | None = None) -> str:
+    """Badge, name, number of template lines that differ from the recipe, token count and (for B) the difference to A."""
+    note = f"{count(edited, 'line')} differ" if edited > 1 else "1 line differs" if edited else "model card recipe"
+    number = "" if tokens is None else f'<span class="tokens" data-tokens="{tokens}">{count(tokens, "token")}</span>'
+    delta = ""
+    if side == "b" and tokens is not None and other is not None and tokens != other:
+        delta = f'<span class="delta in-b">{"+" if tokens > other else "−"}{abs(tokens - other)}</span>'
+    return (
+        f'<span class="badge" aria-hidden="true">{side.upper()}</span><b>{NAMES[side]}</b>'
+        f'<span class="muted">{esc(note)}</span><span class="grow"></span>{number}{delta}'
+    )
+
+
+def lines_changed(now: str, recipe: str) -> int:
+    """Lines of `now` and `recipe` that have no partner, counting a replaced line once."""
+    a, b = recipe.splitlines(), now.splitlines()
+    blocks = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in blocks if tag != "equal")
+
+
+def lint_html(side: str, outcome: Encoding | WorkbenchError | None, tail: str = "") -> str:
+    """One line under the editor: it renders, or why not. `data-broken` lets the style sheet grey what is out of date."""
+    if outcome is None:
+        return '<span class="muted">no document to show it on</span>'
+    if isinstance(outcome, WorkbenchError):
+        kind = "template" if isinstance(outcome, TemplateInvalid) else "row"
+        return f'<span class="error" role="alert" data-broken="{side}" data-kind="{kind}">✕ {sentence(outcome)}</span>'
+    return f'<span class="ok">✓ renders</span><span class="muted">{esc(tail)}</span>'

@@ -1,0 +1,47 @@
+"""Draws the document tray and the query's picture: one chip per row, folded to a strip or opened to a list.
+
+Knows nothing of Gradio; a row that cannot be read is drawn with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from workbench.types import Document, Row, Text
+from workbench.ui.figures import Face, esc, sentence
+
+
+def tray_html(rows: Sequence[Row], faces: Sequence[Face]) -> str:
+    """Chips with `data-row`; the page's script turns clicks and typing on them into events."""
+    if not rows:
+        return '<span class="muted tray-empty">No documents yet: drop pictures, clips or a list of texts here.</span>'
+    return "".join(_chip(i, row, face) for i, (row, face) in enumerate(zip(rows, faces, strict=True)))
+
+
+def _chip(index: int, row: Row, face: Face) -> str:
+    bad = not isinstance(row, Document)
+    name = row.id if isinstance(row, Document) else f"row {index + 1}"
+    inner = f'<span class="ell" title="{esc(face.label)}">{esc(face.label)}</span>'
+    if isinstance(row, Document):
+        texts = [p.text for p in row.content if isinstance(p, Text)]
+        if texts:
+            inner += (
+                f'<textarea rows="1" data-edit="{index}" aria-label="text of document {index + 1}">'
+                f"\n{esc(chr(10).join(texts))}</textarea>"
+            )
+    else:
+        inner += f'<span class="why" title="{sentence(row)}">{sentence(row)}</span>'
+    grade = "" if face.grade is None else f'<span class="grade g{face.grade}">{face.grade}</span>'
+    return (
+        f'<span class="doc-row{" bad" if bad else ""}" data-row="{esc(name)}">{face.picture}{inner}{grade}'
+        f'<button type="button" data-do="remove" data-index="{index}" aria-label="remove {esc(face.label)}">×</button></span>'
+    )
+
+
+def query_media_html(pictures: Sequence[str], labels: Sequence[str]) -> str:
+    """The query's own pictures and clips, each with a cross."""
+    return "".join(
+        f'<span class="q-media" title="{esc(label)}">{picture}<button type="button" data-do="unpicture" '
+        f'data-index="{i}" aria-label="remove {esc(label)} from the query">×</button></span>'
+        for i, (picture, label) in enumerate(zip(pictures, labels, strict=True))
+    )

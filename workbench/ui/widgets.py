@@ -1,0 +1,94 @@
+"""Small parts the tabs are built of: panels of our own HTML, events that plumb, the signal that stops a run.
+
+Knows nothing of rerankers; what a panel shows comes from the pure views.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+# Clicks on [data-do] and typing in [data-edit] become events whose data are the element's own data-… attributes.
+EVENTS = """
+element.addEventListener('click', (event) => {
+  const target = event.target.closest('[data-do]');
+  if (target && !target.disabled) trigger('click', {...target.dataset});
+});
+element.addEventListener('input', (event) => {
+  const target = event.target.closest('[data-edit]');
+  if (!target || event.isComposing) return;
+  clearTimeout(target.waiting);
+  target.waiting = setTimeout(() => trigger('input', {index: target.dataset.edit, text: target.value}), 120);
+});
+"""
+# A preview answers at once and never waits behind a run; the last of several fast keys wins.
+LIVE: dict[str, Any] = {
+    "queue": False, "trigger_mode": "always_last", "show_progress": "hidden", "api_visibility": "private",
+}  # fmt: skip
+# One click is one change, however fast the next one comes.
+CLICK: dict[str, Any] = {**LIVE, "trigger_mode": "multiple"}
+# Scoring takes turns at the device; a second press while a run goes is remembered once.
+SCORE: dict[str, Any] = {
+    "concurrency_id": "score", "concurrency_limit": 1, "trigger_mode": "always_last", "show_progress": "hidden",
+    "api_visibility": "private",
+}  # fmt: skip
+# What opens files or models: in the queue, but beside the runs.
+WORK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+
+
+def panel(value: str = "", *, name: str, events: bool = False, classes: str = "", render: bool = True) -> gr.HTML:
+    """Our own HTML under a stable id. `html_template` stays `${value}`: in `{{…}}` Gradio would run user text as code."""
+    return gr.HTML(
+        value,
+        elem_id=name,
+        elem_classes=["plain", *classes.split()],
+        html_template="${value}",
+        js_on_load=EVENTS if events else None,
+        apply_default_css=False,
+        container=False,
+        padding=False,
+        render=render,
+    )
+
+
+def line(name: str, *, placeholder: str = "", label: str, lines: int = 1, most: int = 1) -> gr.Textbox:
+    """A text field without Gradio's frame; `label` is for readers of the screen, drawn by our own HTML where it is needed."""
+    return gr.Textbox(
+        elem_id=name, placeholder=placeholder, label=label, show_label=False, container=False, lines=lines, max_lines=most,
+        html_attributes=gr.InputHTMLAttributes(spellcheck=False, autocomplete="off"),
+    )  # fmt: skip
+
+
+def button(text: str, *, name: str, go: bool = False) -> gr.Button:
+    return gr.Button(text, elem_id=name, size="sm", variant="primary" if go else "secondary", min_width=0)
+
+
+class Stops:
+    """Which sessions asked their run to end. It holds names of sessions and nothing of what they do."""
+
+    def __init__(self) -> None:
+        self._lock, self._runs = threading.Lock(), dict[str, list[threading.Event]]()
+
+    def start(self, session: str) -> tuple[Callable[[], bool], Callable[[], None]]:
+        """(is it to stop, it has ended) for a run that begins now."""
+        signal = threading.Event()
+        with self._lock:
+            self._runs.setdefault(session, []).append(signal)
+
+        def ended() -> None:
+            with self._lock:
+                left = [s for s in self._runs.get(session, []) if s is not signal]
+                if left:
+                    self._runs[session] = left
+                else:
+                    self._runs.pop(session, None)
+
+        return signal.is_set, ended
+
+    def ask(self, session: str) -> None:
+        with self._lock:
+            for signal in self._runs.get(session, []):
+                signal.set()
