@@ -158,6 +158,12 @@ def test_errors_name_the_line(renderer: Renderer, body: str, line: int, words: s
     assert error.value.line == line and not isinstance(error.value, TemplateLimit)
 
 
+def test_long_messages_are_cut(renderer: Renderer) -> None:
+    with pytest.raises(TemplateInvalid) as error:
+        text(renderer, "{{ raise_exception('x' * 1000000) }}")
+    assert error.value.message == "x" * 1000 and error.value.line == 1
+
+
 # ---------------------------------------------------------------- burners
 SLOW = [
     "{% set a = 9 %}{{ (a**(a**8)) % 7 }}",

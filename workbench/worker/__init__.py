@@ -22,7 +22,7 @@ from workbench.worker._frames import BROKEN, frame, receive, send
 
 START_SECONDS = 60.0  # importing a task module on a busy machine
 SLOW = 0.05  # seconds after which a child at work no longer counts as one of the warm ones
-CALM = 5.0  # seconds without slow calls after which the children started for them go
+CALM = 5.0  # seconds without slow calls after which the next calls let the spare children go
 
 
 class WorkerFailed(Exception):

@@ -16,6 +16,7 @@ from workbench.types import JSON
 from workbench.worker._frames import frame, receive, send
 
 FILES = 64  # open at once
+MESSAGE = 1000  # characters of an error that are passed on
 
 
 def main(arguments: list[str]) -> None:
@@ -73,12 +74,12 @@ def _run(module: ModuleType, header: dict[str, JSON], blobs: list[bytes], most: 
 
 
 def _described(error: Exception) -> dict[str, JSON]:
-    """As WorkerFailed takes it; the texts are made safe to send."""
+    """As WorkerFailed takes it; the texts are cut and made safe to send."""
     facts = {name: str(getattr(error, name, "")) for name in ("where", "hint")}
     facts["kind"] = str(getattr(error, "kind", type(error).__name__))
     facts["message"] = str(getattr(error, "message", error))
     line = getattr(error, "line", 0)
-    safe: dict[str, JSON] = {k: v.encode(errors="replace").decode() for k, v in facts.items()}
+    safe: dict[str, JSON] = {k: v[:MESSAGE].encode(errors="replace").decode() for k, v in facts.items()}
     return safe | {"line": line if type(line) is int else 0}
 
 
