@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.bystander import Bystander
 from workbench.template import Renderer
 from workbench.types import JSON, ScoreTemplate, TemplateInvalid, TemplateLimit
 from workbench.worker import Worker
@@ -222,18 +222,7 @@ def test_burning_templates_end_in_time_and_delay_nobody(renderer: Renderer) -> N
     """Rendering and checking alike, while somebody else renders all the time."""
     text(renderer, "warm")
     time.sleep(0.3)
-    waits: list[float] = []
-    done = threading.Event()
-
-    def bystander() -> None:
-        while not done.wait(0.002):
-            started = time.monotonic()
-            assert text(renderer, "{{ messages[0].content }}") == "a query"
-            waits.append(time.monotonic() - started)
-
-    thread = threading.Thread(target=bystander)
-    thread.start()
-    try:
+    with Bystander(lambda: text(renderer, "{{ messages[0].content }}")) as bystander:
         for body in SLOW:
             started = time.monotonic()
             with pytest.raises(TemplateLimit, match=r"longer than|memory"):
@@ -241,10 +230,7 @@ def test_burning_templates_end_in_time_and_delay_nobody(renderer: Renderer) -> N
             assert time.monotonic() - started < 1.5, body
         with pytest.raises(TemplateLimit, match="longer than"):
             renderer.check(SLOW[-1])  # this one burns while it compiles
-    finally:
-        done.set()
-        thread.join()
-    assert len(waits) > 100 and max(waits) < 0.25
+    assert bystander.delay < 0.25
 
 
 # ---------------------------------------------------------------- where it happens
