@@ -39,8 +39,8 @@ class WorkbenchError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        way_out = f" {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{way_out}"
+        stop = "." if self.hint and self.message[-1:] not in ".!?…" else ""
+        return f"{place}{self.message}{stop} {self.hint}".rstrip()
 
     def as_dict(self) -> dict[str, str]:
         return {"kind": self.kind, "message": self.message, "where": self.where, "hint": self.hint}
