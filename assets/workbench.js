@@ -16,7 +16,14 @@
   const dark = (on) => { root().classList.toggle('dark', on); };
   const wanted = () => localStorage.getItem('theme') || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
   const follow = () => dark(wanted() === 'dark');
-  document.addEventListener('DOMContentLoaded', () => { follow(); setTimeout(follow, 400); });
+  const begin = () => { // Gradio sets the system's theme whenever it mounts
+    follow();
+    new MutationObserver(() => {
+      if (root().classList.contains('dark') !== (wanted() === 'dark')) follow();
+    }).observe(root(), {attributes: true, attributeFilter: ['class']});
+  };
+  if (document.body) begin();
+  else document.addEventListener('DOMContentLoaded', begin);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', follow);
 
   document.addEventListener('click', (event) => {

@@ -133,6 +133,8 @@ def _metric(run: Run, expected: int) -> str:
     judged = sum(face.grade is not None for face in run.faces)
     if not judged or not (run.a and run.b) or run.a.partial or run.b.partial or _done(run.b) < expected:
         return ""
+    if run.a.failed or run.b.failed:
+        return '<span class="muted">rows failed: no metric</span>'
     if judged < expected:
         return f'<span class="muted">{judged} of {expected} judged: no metric</span>'
     a, b = (ndcg([run.faces[r.index].grade or 0 for r in side.ranked], _grades(run)) for side in (run.a, run.b))

@@ -174,8 +174,10 @@ def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
 
 
 def _wire_preview(loop: Loop, tune: Tune) -> None:
-    typed = (tune.query, tune.a.template, tune.a.instruction, tune.b.template, tune.b.instruction, tune.top.target)
-    gr.on([field.input for field in typed], **_preview(loop, tune), **LIVE)
+    # A Textbox of Gradio 6.31 says `input` at key presses alone: a paste, a cut, Backspace would leave the preview behind.
+    boxes, editors = (tune.query, tune.a.instruction, tune.b.instruction), (tune.a.template, tune.b.template)
+    typed = [*(box.change for box in boxes), *(editor.input for editor in editors), tune.top.target.input]
+    gr.on(typed, **_preview(loop, tune), **LIVE)
     tune.preview_head.click(loop.on_view, [tune.view, tune.scored, *tune.fields], [tune.view, *tune.previews], **CLICK)
 
 

@@ -1,0 +1,125 @@
+"""The real app, started once, and a page of it in Chromium that may neither log an error nor leave this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTIFACTS = ROOT / "tests" / ".artifacts"
+FLAGS = (
+    "--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run "
+    "--disable-default-apps"
+).split()
+PATIENCE = 60_000  # ms: the machine that runs this may be busy
+
+Open = Callable[..., Page]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where `python app.py` says it is: with the shipped model, or a tiny one of the same kind where that is not built."""
+    shipped = ROOT / "assets" / "demo-reranker" / "config.json"
+    model = [] if shipped.is_file() else ["--model", str(request.getfixturevalue("tiny_qwen3_vl"))]
+    log = tmp_path_factory.mktemp("app") / "log"
+    command = [sys.executable, "app.py", "--port", "0", "--device", "cpu", *model]
+    with log.open("w") as out:
+        app = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ})
+    try:
+        yield _address(app, log)
+    finally:
+        app.terminate()
+        app.wait(20)
+
+
+def _address(app: subprocess.Popen[bytes], log: Path) -> str:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        found = [w for w in log.read_text().split() if w.startswith("http://")]
+        if found:
+            return found[0]
+        assert app.poll() is None, f"the app ended: {log.read_text()}"
+        time.sleep(0.2)
+    raise AssertionError(f"the app did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path or None, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens the page in a session of its own, waits until it is ranked, and at the end says what went wrong in it."""
+    problems: list[str] = []
+    contexts = []
+
+    def opened(width: int = 1280, height: int = 720, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        _watch(page, address, problems)
+        page.goto(address)
+        expect(page.locator("#lists .card[data-side=b]")).to_have_count(7, timeout=PATIENCE)
+        expect(page.locator("#verdict")).to_contain_text("moved", timeout=PATIENCE)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not problems, "\n".join(problems)
+
+
+def _watch(page: Page, address: str, problems: list[str]) -> None:
+    def note(text: str) -> None:
+        problems.append(text)
+
+    def leaves(url: str) -> bool:
+        return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)
+
+    def dialog(seen: Dialog) -> None:
+        note(f"a dialog opened: {seen.message}")
+        seen.dismiss()
+
+    page.on("console", lambda m: note(f"console: {m.text}") if m.type == "error" else None)
+    page.on("pageerror", lambda e: note(f"page error: {e}"))
+    page.on("request", lambda r: note(f"request leaves the machine: {r.url}") if leaves(r.url) else None)
+    page.on("dialog", dialog)
+
+
+@pytest.fixture
+def page(open_page: Open) -> Page:
+    return open_page()
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Writes a picture of the page into tests/.artifacts."""
+
+    def kept(page: Page, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+    return kept
