@@ -12,10 +12,11 @@ import torch
 from workbench.demo import model, tokenizer
 from workbench.demo.forward import margins, read, see
 from workbench.demo.packing import Packer, media_text, pack
+from workbench.demo.plan import Plan
 from workbench.demo.pool import UNSEEN, Item, Pool, clip, patches, picture, units
 from workbench.demo.prompts import CLOSE, OPEN, ask
 from workbench.demo.scenes import COLOURS, MOTIONS, SHAPES, Scene
-from workbench.demo.train import Plan, Trainer, train
+from workbench.demo.train import Trainer, train
 
 TINY = {"hidden": 64, "layers": 2, "depth": 2, "vision": 64}
 
@@ -79,7 +80,7 @@ def plain(made: Any, ids: torch.Tensor, items: list[Item]) -> torch.Tensor:
 
 
 def test_training_stops_resumes_and_saves(words: Any, pool: Pool, tmp_path: Path) -> None:
-    plan = Plan(steps=4, rows=4, length=160, warmup=2)
+    plan = Plan(steps=4, rows=4, length=160, warmup=2, looks_at=1, looks=1, looked=8)
     whole = Trainer(plan, words, pool, **TINY)
     assert train(whole, tmp_path, lambda line: None, lambda: False)
 

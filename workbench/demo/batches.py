@@ -12,9 +12,10 @@ from workbench.demo.captions import caption
 from workbench.demo.packing import Branch, Packed, Packer, Row, pack
 from workbench.demo.pool import Item, Pool
 from workbench.demo.prompts import CLOSE, OPEN
-from workbench.demo.questions import Mix, Side, question
-from workbench.demo.scenes import random_scene
+from workbench.demo.questions import FACETS, Mix, Side, fact, question
+from workbench.demo.scenes import COLOURS, MOTIONS, SHAPES, random_scene
 
+CLASSES: dict[str, list[str | None]] = {"colour": [*COLOURS], "shape": [*SHAPES], "motion": [None, *MOTIONS]}
 EMPTY = Branch((), (), 0)
 
 
@@ -25,8 +26,21 @@ class Batch:
     packed: Packed
     ends: torch.Tensor  # [pair, 2] row and last token
     labels: torch.Tensor  # [pair] 1 or 0
+    agree: torch.Tensor  # [pair, 3] whether colour, shape and motion agree, whatever the instruction; -1: not told
+    told: torch.Tensor  # [pair, 6] colour, shape and motion of the query, then of the document, as classes; -1: not told
     caption_at: torch.Tensor  # [token, 2] row and place before a caption's token
     caption_ids: torch.Tensor  # [token]
+
+
+def agreement(query: Side, document: Side) -> list[float]:
+    """1 or 0 for each facet that both sides tell, else -1."""
+    return [float(fact(query.scene, f) == fact(document.scene, f)) if f in query.tells & document.tells else -1.0
+            for f in FACETS]  # fmt: skip
+
+
+def classes(side: Side) -> list[int]:
+    """The class of each facet that the side tells, else -1."""
+    return [CLASSES[f].index(fact(side.scene, f)) if f in side.tells else -1 for f in FACETS]
 
 
 class Batches:
@@ -39,17 +53,20 @@ class Batches:
         """`captions`: a quarter of the rows are captions to be written instead of questions."""
         spoken = rows // 4 if captions else 0
         made = [self.question(rng, mix, opening) for _ in range(rows - spoken)]
-        labels = [label for _, row_labels in made for label in row_labels]
-        lines = [row for row, _ in made] + [self.captions(rng, mix) for _ in range(spoken)]
+        labels = [label for _, row_labels, _ in made for label in row_labels]
+        sides = [pair for _, _, row_sides in made for pair in row_sides]
+        lines = [row for row, _, _ in made] + [self.captions(rng, mix) for _ in range(spoken)]
         packed = pack(lines)
         starts = packed.ends[len(labels) :].tolist()
         at, ids = self._targets(lines[rows - spoken :], starts)
-        return Batch(packed, packed.ends[: len(labels)], torch.tensor(labels, dtype=torch.float32), at, ids)
+        return Batch(packed, packed.ends[: len(labels)], torch.tensor(labels, dtype=torch.float32),
+                     torch.tensor([agreement(*pair) for pair in sides]),
+                     torch.tensor([classes(q) + classes(d) for q, d in sides]), at, ids)  # fmt: skip
 
     def show(self, side: Side, rng: random.Random) -> str | Item:
         return side.text if side.kind == "caption" else self.pool.find(side.kind, side.scene, rng)
 
-    def question(self, rng: random.Random, mix: Mix, opening: str) -> tuple[Row, list[float]]:
+    def question(self, rng: random.Random, mix: Mix, opening: str) -> tuple[Row, list[float], list[tuple[Side, Side]]]:
         """As many documents as the row has room for."""
         asked = question(rng, mix, 16)
         shown: list[str | Item] = []
@@ -63,7 +80,8 @@ class Batches:
                 break
             shown.append(made)
         labels = [float(label) for label in asked.labels[: len(shown)]]
-        return self.packer.question(asked.instruction, seen, shown, opening), labels
+        sides = [(asked.query, side) for side in asked.documents[: len(shown)]]
+        return self.packer.question(asked.instruction, seen, shown, opening), labels, sides
 
     def captions(self, rng: random.Random, mix: Mix) -> Row:
         branches: list[Branch] = []

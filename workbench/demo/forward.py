@@ -80,6 +80,11 @@ def see(visual: Any, items: Sequence[Item], gain: float = 0.0) -> tuple[Features
 
 def read(model: Any, packed: Packed, features: Features | None, pads: set[int]) -> torch.Tensor:
     """Last hidden states [R, L, hidden] of packed rows."""
+    return layers(model, packed, features, pads)[-1]
+
+
+def layers(model: Any, packed: Packed, features: Features | None, pads: set[int]) -> tuple[torch.Tensor, ...]:
+    """Hidden states [R, L, hidden] of packed rows: the embeddings, after each layer, and last those after the norm."""
     text = model.model.language_model
     embeds = text.embed_tokens(packed.ids)
     visible, deep = None, None
@@ -88,9 +93,8 @@ def read(model: Any, packed: Packed, features: Features | None, pads: set[int]) 
         embeds = embeds.masked_scatter(visible[..., None], features[0].to(embeds.dtype))
         deep = features[1]
     out = text(inputs_embeds=embeds, attention_mask=packed.mask(), position_ids=packed.positions, use_cache=False,
-               visual_pos_masks=visible, deepstack_visual_embeds=deep)  # fmt: skip
-    hidden: torch.Tensor = out.last_hidden_state
-    return hidden
+               output_hidden_states=True, visual_pos_masks=visible, deepstack_visual_embeds=deep)  # fmt: skip
+    return (*out.hidden_states[:-1], out.last_hidden_state)
 
 
 def margins(model: Any, hidden: torch.Tensor, ends: torch.Tensor, yes: int, no: int) -> torch.Tensor:

@@ -57,6 +57,7 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
     half.save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "generation_config.json").unlink(missing_ok=True)
+    (out / "model.safetensors").chmod(0o644)  # safetensors writes for the owner alone
     config = json.loads((out / "config.json").read_text())
     config["text_config"]["tie_word_embeddings"] = True  # transformers writes it at the top only; vLLM reads it here
     config["dtype"] = "float16"
