@@ -1,0 +1,83 @@
+"""Scenario files become nouns; what is wrong in one is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workbench.media import Library
+from workbench.scenario import read_scenario, titles
+from workbench.types import Document, Image, RequestInvalid, Text, Video, WorkbenchError
+
+SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "scenarios"
+
+
+def write(folder: Path, name: str = "one", **fields: object) -> Path:
+    body = {"title": "One", "query": "q", "documents": [{"id": "x", "content": "text", "grade": 2}], **fields}
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(body))
+    return path
+
+
+def test_a_scenario_is_read(tmp_path: Path, library: Library) -> None:
+    path = write(
+        tmp_path, need="n", look="l", a={"instruction": "one"}, b={"instruction": "two", "template": "{{ x }}"},
+        query={"content": [{"type": "text", "text": "a red star"}]},
+    )  # fmt: skip
+    scenario = read_scenario(path, library)
+    assert (scenario.name, scenario.title, scenario.need, scenario.look) == ("one", "One", "n", "l")
+    assert scenario.query.content == (Text("a red star"),)
+    assert scenario.rows == (Document("x", (Text("text"),)),)
+    assert scenario.grades == (2,) and scenario.labels == ("",)
+    assert (scenario.a.instruction, scenario.a.template) == ("one", None)
+    assert (scenario.b.instruction, scenario.b.template) == ("two", "{{ x }}")
+
+
+def test_media_are_found_beside_the_file_and_a_bad_one_is_a_row(tmp_path: Path, library: Library) -> None:
+    picture = next((SHIPPED / "flip").glob("*.png"))
+    (tmp_path / "p.png").write_bytes(picture.read_bytes())
+    parts = [{"type": "image_url", "image_url": {"url": u}} for u in ("p.png", "gone.png", "../../etc/passwd")]
+    documents = [{"content": [p]} for p in parts]
+    rows = read_scenario(write(tmp_path, documents=documents), library).rows
+    assert isinstance(rows[0], Document) and isinstance(rows[0].content[0], Image)
+    assert isinstance(rows[1], WorkbenchError) and isinstance(rows[2], WorkbenchError)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"documents": "x"},
+        {"documents": ["x"]},
+        {"documents": [{"content": "x", "grade": 4}]},
+        {"documents": [{"content": "x", "grade": True}]},
+        {"a": "text"},
+        {"title": 3},
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, library: Library, fields: dict[str, object]) -> None:
+    with pytest.raises(RequestInvalid):
+        read_scenario(write(tmp_path, **fields), library)
+
+
+def test_a_broken_file_is_left_out_of_the_menu(tmp_path: Path) -> None:
+    write(tmp_path, "b", title="B")
+    write(tmp_path, "flip", title="F")
+    (tmp_path / "a.json").write_text("{")
+    assert titles(tmp_path) == {"flip": "F", "b": "B"}
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.json")), ids=lambda p: p.stem)
+def test_shipped_scenarios_are_whole(path: Path, library: Library) -> None:
+    scenario = read_scenario(path, library)
+    assert scenario.title and scenario.need and scenario.look
+    assert all(isinstance(row, Document) for row in scenario.rows) and len(scenario.rows) >= 5
+    assert all(grade is not None for grade in scenario.grades) and all(scenario.labels)
+    assert scenario.a != scenario.b
+
+
+def test_flip_mixes_pictures_a_clip_and_captions(library: Library) -> None:
+    rows = read_scenario(SHIPPED / "flip.json", library).rows
+    kinds = [type(r.content[0]) for r in rows if isinstance(r, Document)]
+    assert {Image, Video, Text} <= set(kinds)

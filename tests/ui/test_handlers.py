@@ -1,0 +1,220 @@
+"""Handlers as plain functions: fields in, panels out, on a bench whose model needs no weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from workbench.pool import LEXICAL, Bench
+from workbench.types import Document, Text, WorkbenchError
+from workbench.ui import build, desk, mount_options
+from workbench.ui.export import Export
+from workbench.ui.intake import Intake
+from workbench.ui.loop import Loop
+from workbench.ui.rows import content_of, item_of, named, row_of, with_text
+
+ROOT = Path(__file__).resolve().parents[2]
+VIEW = {"side": "b", "at": 0}
+
+
+@pytest.fixture(scope="module")
+def loop(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    folder = tmp_path_factory.mktemp("scenarios")
+    body = {
+        "title": "Words", "need": "stars", "look": "watch", "query": "a red star",
+        "documents": [{"id": "x", "content": "red star", "grade": 3}, {"id": "y", "content": "blue moon", "grade": 0}],
+        "a": {"instruction": "one"}, "b": {"instruction": "two"},
+    }  # fmt: skip
+    (folder / "words.json").write_text(json.dumps(body))
+    (folder / "broken.json").write_text("{")
+    return Loop(bench, folder)
+
+
+@pytest.fixture
+def values(loop: Loop) -> list[Any]:
+    """model, target, query, query parts, items, template A, instruction A, template B, instruction B"""
+    _, query, parts, _, items, _, *sides, _ = loop.on_scenario("words", LEXICAL)
+    return [LEXICAL, "reference", query, parts, items, *sides]
+
+
+def event(**data: object) -> Any:
+    return SimpleNamespace(_data=data)
+
+
+def request(session: str = "s") -> Any:
+    return SimpleNamespace(session_hash=session)
+
+
+def test_a_scenario_fills_the_fields(loop: Loop, values: list[Any]) -> None:
+    assert values[2] == "a red star" and [i["id"] for i in values[4]] == ["x", "y"]
+    assert (values[6], values[8]) == ("one", "two") and values[5] == values[7]
+    assert not values[5].startswith("{#")  # the facts stay out of the editor
+    look = loop.on_scenario("broken", LEXICAL)[0]
+    assert "broken.json" in look and "notice" in look
+    assert "notice" in loop.on_scenario("../../etc/passwd", LEXICAL)[0]
+
+
+def test_the_preview_shows_both_sides(loop: Loop, values: list[Any]) -> None:
+    head_a, lint_a, head_b, lint_b, head, prompt, stale = loop.on_preview(VIEW, {}, *values)
+    assert "Baseline" in head_a and "Draft" in head_b and "model card recipe" in head_a
+    assert "renders" in lint_a and "renders" in lint_b and "document 1 of 2" in head
+    assert '<span class="instruction">two</span>' in prompt and stale == ""
+
+
+def test_a_broken_template_keeps_the_last_prompt(loop: Loop, values: list[Any]) -> None:
+    values[7] = "{% if %}"
+    *_, lint_b, head, prompt, _ = loop.on_preview(VIEW, {}, *values)
+    assert 'data-broken="b"' in lint_b and "line 1" in lint_b and 'data-broken-view="b"' in head
+    assert isinstance(prompt, dict)  # nothing is drawn anew
+
+
+def test_the_switches_of_the_preview(loop: Loop, values: list[Any]) -> None:
+    view = loop.on_view(event(do="step", by="-1"), VIEW, {}, *values)[0]
+    assert view == {"side": "b", "at": 1}
+    assert loop.on_view(event(do="side", side="a"), view, {}, *values)[0] == {"side": "a", "at": 1}
+    for nonsense in ({}, {"do": "side", "side": "<b>"}):
+        assert loop.on_view(event(**nonsense), VIEW, {}, *values)[0] == VIEW
+    assert loop.on_view(SimpleNamespace(_data=None), VIEW, {}, *values)[0] == VIEW  # type: ignore[arg-type]
+
+
+def test_scoring_ranks_both_sides_and_tells_what_it_scored(loop: Loop, values: list[Any]) -> None:
+    drawn = list(loop.on_rank(request(), *values))
+    verdict, results, scores, prints, stale, _ = drawn[-2]
+    assert results.index('data-doc="x"') < results.index('data-doc="y"') and 'data-side="b"' in results
+    assert "2 of 2 judged" in verdict and "<svg" in scores and stale == ""
+    assert loop.on_preview(VIEW, prints, *values)[-1] == ""
+    values[8] = "three"
+    assert 'data-stale="b"' in loop.on_preview(VIEW, prints, *values)[-1]
+    values[2] = "another query"
+    assert 'data-stale="a b"' in loop.on_preview(VIEW, prints, *values)[-1]
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "said"), [(2, "", "query is empty"), (4, [], "no documents"), (0, "nobody/x", "nobody/x")]
+)
+def test_what_cannot_be_scored_is_a_sentence(loop: Loop, values: list[Any], at: int, value: Any, said: str) -> None:
+    values[at] = value
+    (verdict, *_), *_ = list(loop.on_rank(request(), *values))[-1:]
+    assert said in verdict and "error" in verdict
+
+
+def test_stop_ends_the_run_of_its_own_session_only(loop: Loop, values: list[Any]) -> None:
+    def started(session: str) -> Iterator[Any]:
+        steps = loop.on_rank(request(session), *values)
+        next(steps)
+        return steps
+
+    one, two = started("one"), started("two")
+    loop.on_stop(request("one"))
+    assert any("stopped" in str(step[0]) for step in one)
+    assert not any("stopped" in str(step[0]) for step in two)
+    loop.on_stop(request("one"))  # nothing runs: nothing happens
+    assert not any("stopped" in str(step[0]) for step in loop.on_rank(request("one"), *values))
+
+
+def test_a_model_that_cannot_be_had_leaves_the_old_one(loop: Loop, values: list[Any]) -> None:
+    *_, last = loop.on_model("/no/such/folder", LEXICAL, values[5], values[7])
+    assert last[1]["value"] == LEXICAL and LEXICAL in last[2] and "/no/such/folder" in last[3]
+    assert isinstance(last[0], dict)
+    (only,) = loop.on_model(" ", LEXICAL, "", "")
+    assert only[1]["value"] == LEXICAL
+
+
+def test_a_new_model_replaces_only_templates_that_were_not_edited(
+    loop: Loop, values: list[Any], tiny_qwen3_vl: Path
+) -> None:
+    *_, last = loop.on_model(str(tiny_qwen3_vl), LEXICAL, values[5], "my own")
+    assert last[0] == str(tiny_qwen3_vl) and "<Query>:" in last[4] and isinstance(last[5], dict)
+    assert last[6]["placeholder"].endswith("the query.")
+
+
+# ---------------------------------------------------------------- rows
+def test_rows_survive_the_session(bench: Bench) -> None:
+    rows = [Document("x", (Text("one"),)), WorkbenchError("is bad", where="f.png", hint="Do this.")]
+    items = json.loads(json.dumps(named([], rows, ["label"], [2])))
+    assert row_of(items[0]) == rows[0] and str(row_of(items[1])) == str(rows[1])
+    assert items[0]["label"] == "label" and items[0]["grade"] == 2 and items[1]["label"] == "f.png"
+
+
+def test_names_are_unique_and_edits_drop_the_grade() -> None:
+    items = named([], [Document("", (Text("a"),)), Document("d1", ()), Document("d1", ())])
+    assert len({i["id"] for i in items}) == 3
+    edited = with_text(item_of(Document("x", (Text("a"),)), "x", "label", 3), "b")
+    assert content_of(edited["parts"]) == (Text("b"),) and edited["grade"] is None and edited["label"] == ""
+
+
+def test_the_tray_checks_what_the_browser_sends(loop: Loop, values: list[Any]) -> None:
+    intake, items = Intake(loop), values[4]
+    assert [i["id"] for i in intake.on_tray(event(do="remove", index="0"), items)[0]] == ["y"]
+    for index in ("9", "-1", "x", None):
+        assert isinstance(intake.on_tray(event(do="remove", index=index), items)[0], dict)
+    assert intake.on_edit(event(index="1", text="new"), items)[1]["parts"] == [["text", "new", ""]]
+    assert isinstance(intake.on_edit(event(index="7", text="new"), items), dict)
+
+
+def test_uploads(loop: Loop, tmp_path: Path) -> None:
+    flip = ROOT / "assets" / "scenarios" / "flip"
+    files = []
+    for name, data in {
+        "a.png": next(flip.glob("*.png")).read_bytes(), "b.mp4": next(flip.glob("*.mp4")).read_bytes(),
+        "cut.mp4": next(flip.glob("*.mp4")).read_bytes()[:900], "cut.png": next(flip.glob("*.png")).read_bytes()[:99],
+        "c.bin": b"nothing", "empty.png": b"", "list.txt": b"one\ntwo\n", "bad.txt": b"\xff\xfe\xfa",
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+        files.append(str(tmp_path / name))
+    items, tray = Intake(loop).on_files(files, [])
+    good = [i["parts"][0][0] for i in items if not i["error"]]
+    assert good == ["image", "video", "text", "text"]
+    bad = [item for item in items if item["error"]]
+    assert [b["label"] for b in bad] == ["cut.mp4", "cut.png", "c.bin", "empty.png", "bad.txt"]
+    assert all(b["error"][0] for b in bad) and tray.count('class="doc-row bad"') == 5
+    assert not list(tmp_path.iterdir())  # the temporary copies are gone
+
+
+def test_a_paste_fills_the_fields(loop: Loop, values: list[Any]) -> None:
+    intake = Intake(loop)
+    items, _, said, look, query, _, _, instruction, template = intake.on_paste(
+        json.dumps({"query": "q", "documents": ["x"], "instruction": "i"}), values[4]
+    )
+    assert (
+        (len(items), query, instruction, look) == (1, "q", "i", "") and "/rerank" in said and isinstance(template, dict)
+    )
+    items = intake.on_paste("one\ntwo", values[4])[0]
+    assert len(items) == 4  # documents alone are put behind the others
+    assert "error" in intake.on_paste("{", values[4])[2]
+
+
+# ---------------------------------------------------------------- export and the page
+def test_export_gives_the_family_file_with_the_instruction(loop: Loop, values: list[Any]) -> None:
+    export = Export(loop)  # its downloads live as long as it does
+    files, archive, template = export.on_export("b", *values)
+    text = Path(template["value"]).read_text()
+    assert text.startswith("{#-") and "'two'" in text and archive["value"].endswith("-b.zip")
+    assert "vllm serve" in files
+    values[7] = "{{"
+    said, archive, template = export.on_export("b", *values)
+    assert "Nothing goes out" in said and archive["interactive"] is False and template["value"] is None
+
+
+def test_the_facts_go_back_on_only_where_they_render_nothing(bench: Bench) -> None:
+    own = desk.recipe(bench, LEXICAL).body
+    facts, body = desk.split_facts(own)
+    assert facts + body == own and facts.rstrip().endswith("-#}") and body.startswith("{%-")
+    assert desk.split_facts("plain {{ x }}") == ("", "plain {{ x }}")
+
+
+def test_the_page_builds_and_brings_everything_itself(bench: Bench) -> None:
+    page = build(bench)
+    ids = {str(b.elem_id) for b in page.blocks.values() if b.elem_id}
+    wanted = (
+        "scenario model query documents score stop preview results export template-a instruction-a lint-a template-b"
+    )
+    assert set(wanted.split()) <= ids
+    assert len(page.blocks) < 150
+    options = mount_options()
+    assert "http://" not in options["head"] and "https://" not in options["head"]
