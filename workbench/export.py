@@ -47,6 +47,7 @@ class Outgoing:
     scorer: Scorer
     template: str
     example: Mapping[str, JSON]  # a request body for /rerank
+    served: str  # what a server is told to load: the model's name, or the folder of the shipped one
 
     @property
     def digest(self) -> str:
@@ -63,7 +64,9 @@ def bundle(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) ->
     baked = bake(whole, variant.instruction, variant.variables)
     pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content] if query.content else []
     _prove_equal(bench, scorer, variant, baked, pairs or [PROBE])
-    out = Outgoing(variant, scorer, baked, _example(query, rows))
+    shipped = bench.pool.shipped
+    served = f"assets/{shipped.name}" if shipped and scorer.name == shipped.name else scorer.name
+    out = Outgoing(variant, scorer, baked, _example(query, rows), served)
     return {
         "template.jinja": baked.encode(),
         "manifest.json": _manifest(out),
@@ -170,7 +173,7 @@ def serve_line(out: Outgoing) -> str:
         "is_original_qwen3_reranker": True,
     }
     return (
-        f"vllm serve {_shell(out.scorer.name)} --runner pooling --hf-overrides {_shell(json.dumps(overrides))} "
+        f"vllm serve {_shell(out.served)} --runner pooling --hf-overrides {_shell(json.dumps(overrides))} "
         f"--chat-template template.jinja"
     )
 

@@ -100,6 +100,7 @@ class Pool:
         shipped = self.shipped is not None and name == self.shipped.name
         path = str(self.shipped) if shipped else name
         checkpoint = open_checkpoint(path, self.families, folders=shipped or not self.offered_only, report=report)
+        checkpoint = replace(checkpoint, name=name)
         if checkpoint.declared_template is not None:
             self._templates[name] = template_of(checkpoint.declared_template, checkpoint.family)
         return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype)
