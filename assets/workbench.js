@@ -36,6 +36,7 @@
       const name = target.dataset.toggle;
       const open = root().dataset[name] !== 'open';
       root().dataset[name] = open ? 'open' : '';
+      if (name === 'tray') target.textContent = open ? 'Fold' : 'Edit';
       if (open && name === 'paste') setTimeout(() => at('paste')?.querySelector('textarea')?.focus(), 50);
     } else if (target.matches('[data-dismiss]')) {
       target.parentElement.remove();

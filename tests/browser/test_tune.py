@@ -161,7 +161,7 @@ def test_stop_keeps_what_is_finished(page: Page) -> None:
     page.locator("#score").click()
     expect(page.locator("#verdict .run")).to_be_visible(timeout=PATIENCE)
     page.locator("#stop").click()
-    expect(page.locator("#verdict .flag")).to_contain_text("stopped", timeout=5_000)
+    expect(page.locator("#verdict .flag")).to_contain_text("stopped", timeout=10_000)
 
 
 def test_an_unknown_model_is_a_sentence_and_the_old_one_stays(page: Page, keep: Keep) -> None:
@@ -173,6 +173,8 @@ def test_an_unknown_model_is_a_sentence_and_the_old_one_stays(page: Page, keep: 
     expect(field(page, "model")).to_have_value(chosen)
     expect(page.locator("#status")).to_have_text(status)
     keep(page, "unknown-model")
+    field(page, "instruction-b").fill("still at work")
+    expect(page.locator("#stale [data-stale=b]")).to_be_visible()
     page.locator("#score").click()
     scored(page)
     assert len(ranks(page, "b")) == 7

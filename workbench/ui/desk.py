@@ -37,6 +37,7 @@ from workbench.ui.rows import Item, content_of, face_of, row_of
 
 STRIP = 6  # frames in the thumbnail of a clip
 STREAM = 0.12  # seconds between two drawings of a run
+SHORT = 0.5  # seconds a run may take before A is drawn without B: what is over sooner would only flicker
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +149,17 @@ def runs(bench: Bench, asked: Asked, stop: Callable[[], bool]) -> Iterator[Run]:
         raise PromptInvalid("the query is empty", hint="Write one, or add a picture.")
     if not asked.rows:
         raise PromptInvalid("there are no documents", hint="Add texts, pictures or clips to the tray.")
-    run = Run(None, None, faces(bench, asked.items))
+    run, began = Run(None, None, faces(bench, asked.items)), time.perf_counter()
     for side in SIDES:
         for done in _one(bench, asked, side, stop):
             run = replace(run, a=done) if side == "a" else replace(run, b=done)
-            yield run
+            if side == "b" or time.perf_counter() - began > SHORT:
+                yield run
 
 
 def _one(bench: Bench, asked: Asked, side: str, stop: Callable[[], bool]) -> Iterator[Ranking]:
     variant, results, began = asked.variants[side], list[ScoreResult](), time.perf_counter()
     drawn = began
-    yield ranking(variant, asked.query, [])
     for result in bench.rank(variant, asked.query, asked.rows, stop):
         results.append(result)
         if time.perf_counter() - drawn > STREAM:

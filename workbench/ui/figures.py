@@ -9,7 +9,6 @@ import base64
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from workbench.types import ContentPart, Media, Text, Video, WorkbenchError
 
@@ -68,12 +67,16 @@ def picture_of(content: Sequence[ContentPart], thumb: Thumb) -> str:
 
 
 def numbers(values: Sequence[float], most: int = 6) -> list[str]:
-    """Values in falling order with the fewest decimals (2 or more) at which different neighbours look different."""
-    different = [(a, b) for a, b in pairwise(values) if abs(a - b) > 10.0**-most]
-    digits = next(
-        (d for d in range(2, most) if all(f"{a:.{d}f}" != f"{b:.{d}f}" for a, b in different)), most if different else 2
-    )
-    return [f"{v:.{digits}f}" for v in values]
+    """Values in falling order, each with the fewest decimals (2 or more) that tell it from its neighbours and from 0."""
+    return [_digits(v, [*values[max(i - 1, 0) : i], *values[i + 1 : i + 2]], most) for i, v in enumerate(values)]
+
+
+def _digits(value: float, neighbours: Sequence[float], most: int) -> str:
+    different = [n for n in neighbours if abs(n - value) > 10.0**-most]
+    shown = {d: f"{value:.{d}f}" for d in range(2, most)}
+    tiny = abs(value) > 10.0**-most
+    enough = (d for d, s in shown.items() if all(f"{n:.{d}f}" != s for n in different) and not (tiny and float(s) == 0))
+    return f"{value:.{next(enough, most)}f}"
 
 
 def count(number: int, noun: str) -> str:

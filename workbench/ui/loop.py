@@ -18,7 +18,7 @@ from workbench.scenario import Scenario, read_scenario
 from workbench.types import Encoding, TemplateInvalid, Text, WorkbenchError
 from workbench.ui import desk
 from workbench.ui.charts import scatter_html
-from workbench.ui.figures import esc, sentence
+from workbench.ui.figures import count, esc, sentence
 from workbench.ui.page_view import (
     knows_html,
     look_html,
@@ -106,11 +106,11 @@ class Loop:
     def on_view(self, event: gr.EventData, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
         """The preview's own switches: which side, which document."""
         data = event._data or {}
-        count = max(len(values[4]), 1)
+        rows = max(len(values[4]), 1)
         if data.get("do") == "side" and data.get("side") in SIDES:
             view = {**view, "side": data["side"]}
         elif data.get("do") == "step":
-            view = {**view, "at": (view["at"] + (1 if data.get("by") == "1" else -1)) % count}
+            view = {**view, "at": (view["at"] + (1 if data.get("by") == "1" else -1)) % rows}
         return (view, *self.on_preview(view, scored, *values))
 
     # ------------------------------------------------------------ scoring
@@ -120,9 +120,8 @@ class Loop:
         try:
             asked = desk.read(self.bench, *values)
             scorer = self.bench.pool.get(values[0])
-            waiting = "" if scorer.facts().loaded else '<span class="run" role="status">reading the weights …</span>'
-            if waiting:
-                yield waiting, *(gr.skip() for _ in range(5))
+            doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
+            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(5))
             for run in desk.runs(self.bench, asked, stop):
                 yield (
                     verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run), dict(asked.prints), "",

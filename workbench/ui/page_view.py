@@ -15,31 +15,30 @@ from workbench.ui.figures import esc, sentence, shorten
 BRAND = '<span class="brand">Rerank Workbench</span>'
 THEME = '<button type="button" class="pill" data-theme-switch aria-label="light or dark">◐</button>'
 DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
-HOW_TO = (
-    "For real work choose or type a model above: <code>Qwen/Qwen3-VL-Reranker-2B</code>, "
-    "<code>Qwen/Qwen3-Reranker-0.6B</code>, or a folder."
-)
+HOW_TO = "For real work type a model above: <code>Qwen/Qwen3-VL-Reranker-2B</code>, or a folder."
 
 
 def knows_html(scorer: Scorer, shipped: Path | None) -> str:
     """One line: what the model in use knows, and how to load another."""
+    name = f"<b>{esc(_short(scorer.name))}</b>"
     if shipped is not None and scorer.name in (shipped.name, str(shipped)):
-        return (
-            f"<b>{esc(scorer.name)}</b> knows coloured shapes, their motion and their captions, nothing else. {HOW_TO}"
-        )
+        return f"{name} knows coloured shapes, their motion and their captions, nothing else. {HOW_TO}"
     if scorer.facts().dtype == "none":
-        return f"<b>{esc(scorer.name)}</b> counts shared words; it reads no template and no picture. {HOW_TO}"
+        return f"{name} counts shared words; it reads no template and no picture. {HOW_TO}"
     return ""
+
+
+def _short(name: str) -> str:
+    return shorten(name.rstrip("/").rsplit("/", 1)[-1], 28)
 
 
 def status_html(scorer: Scorer) -> str:
     facts = scorer.facts()
     size = f" · {_size(facts.parameters)}" if facts.parameters else ""
-    name = scorer.name.rstrip("/").rsplit("/", 1)[-1]
     title = f"{scorer.name}: {facts.parameters:,} parameters. {facts.note}".strip()
     note = f'<span class="note">{esc(facts.note)}</span>' if facts.note and facts.dtype != "none" else ""
     return (
-        f'<span class="pill" title="{esc(title)}"><span class="dot">●</span> {esc(shorten(name, 28))} · {esc(facts.device)} · '
+        f'<span class="pill" title="{esc(title)}"><span class="dot">●</span> {esc(_short(scorer.name))} · {esc(facts.device)} · '
         f"{esc(DTYPES.get(facts.dtype, facts.dtype))}{size}</span>{note}"
     )
 
