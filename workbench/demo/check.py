@@ -167,9 +167,3 @@ def run(args: argparse.Namespace) -> int:
         kept = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(kept | {"check": report}, indent=1) + "\n")
     return 0 if report["mean"]["known words"] >= 0.90 else 1
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    raise SystemExit(run(parser.parse_args()))

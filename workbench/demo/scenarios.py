@@ -123,9 +123,3 @@ def run(args: argparse.Namespace) -> int:
     for number, scenario in enumerate(SCENARIOS):
         print(write(scenario, args.out, FIRST_SEED + 100 * number))
     return 0
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    raise SystemExit(run(parser.parse_args()))

@@ -62,7 +62,10 @@ class Trainer:
     def advance(self) -> dict[str, float]:
         """One step; the batch depends on the seed and the step's number alone, so a resumed run sees the same ones."""
         if self.step >= self.plan.looks_at and self.looked < self.plan.looks:
-            return self.look()
+            rate = self.plan.rate * (1 - 0.7 * self.looked / self.plan.looks)
+            return self.look(rate, ("picture", "picture", "picture", "clip"), self.plan.looked)
+        if self.step >= self.plan.sharpen_at:
+            self.look(self.plan.learning_rate(self.step), ("picture", "clip", "clip"), self.plan.looked // 2)
         stage = self.plan.stage(self.step)
         mix, words = stage.asks(self.step)
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
@@ -82,14 +85,13 @@ class Trainer:
         torch.nn.utils.clip_grad_norm_([w for w in self.weights if w.grad is not None], 1.0)
         self.optimizer.step()
 
-    def look(self) -> dict[str, float]:
+    def look(self, rate: float, kinds: Sequence[str], count: int) -> dict[str, float]:
         """One step of the vision tower alone."""
         rng = random.Random(f"look {self.plan.seed} {self.looked}")
         torch.manual_seed(self.plan.seed * 1_000_033 + self.looked)
-        kinds = ("picture", "picture", "picture", "clip")
-        chosen = [self.pool.find(k, random_scene(rng, moving=k == "clip"), rng) for k in rng.choices(kinds, k=self.plan.looked)]
+        chosen = [self.pool.find(k, random_scene(rng, moving=k == "clip"), rng) for k in rng.choices(kinds, k=count)]
         for group in self.optimizer.param_groups:
-            group["lr"] = self.plan.rate * (1 - 0.7 * self.looked / self.plan.looks)
+            group["lr"] = rate
         _, means, owner = see(self.model.model.visual, chosen, gain=0.07)
         loss, told = self.facts(means, [chosen[o] for o in owner])
         self.descend(loss)
@@ -153,18 +155,18 @@ def train(trainer: Trainer, work: Path, say: Callable[[str], None], stop: Callab
     """Steps until the plan is done (True) or `stop` says so (False); keeps a checkpoint in `work` every two minutes."""
     sums: dict[str, list[float]] = {}
     kept = began = time.monotonic()
-    before, first = trainer.seconds, trainer.step + trainer.looked
+    before, done = trainer.seconds, 0
     while trainer.step < trainer.plan.steps and not stop():
         for name, value in trainer.advance().items():
             sums.setdefault(name, []).append(value)
         now = time.monotonic()
         trainer.seconds = before + now - began
-        done = trainer.step + trainer.looked
+        done += 1
         if done % every == 0:
             point = {name: sum(v) / len(v) for name, v in sums.items()}
             trainer.curve.append({"step": trainer.step, "looks": trainer.looked, **{k: round(v, 4) for k, v in point.items()}})
-            pace = (now - began) / (done - first)
-            left = pace * (trainer.plan.steps - trainer.step)
+            pace = (now - began) / done
+            left = pace * (trainer.plan.steps - trainer.step + max(0, trainer.plan.looks - trainer.looked))
             say(f"step {trainer.step}/{trainer.plan.steps} " + " ".join(f"{k} {v:.3f}" for k, v in point.items())
                 + f" · looks {trainer.looked} · {pace:.2f} s/step · {left / 60:.0f} min left")  # fmt: skip
             sums = {}
@@ -227,9 +229,3 @@ def run(args: argparse.Namespace) -> int:
     export(trainer, args.out)
     say(f"wrote {args.out}")
     return 0
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    raise SystemExit(run(parser.parse_args()))
