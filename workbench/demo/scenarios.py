@@ -41,7 +41,7 @@ class Scenario:
 
 
 def shape(colour: str, form: str, motion: str | None = None) -> Scene:
-    return Scene(colour, form, "large" if motion is None else "middling", motion)
+    return Scene(colour, form, "large", motion)
 
 
 SCENARIOS = (
