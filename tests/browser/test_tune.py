@@ -240,3 +240,17 @@ def test_pictures_for_the_readme(open_page: Open) -> None:
         assert path.stat().st_size > 20_000
         if os.environ.get("SCREENSHOTS") == "1":
             shutil.copy(path, Path(ROOT) / "assets" / path.name)
+
+
+def test_looking_at_a_menu_changes_nothing(page: Page) -> None:
+    box = field(page, "instruction-b")
+    box.fill("mine, not yet scored")
+    expect(page.locator("#stale [data-stale=b]")).to_be_visible()
+    for name in ("scenario", "model", "target"):
+        page.locator(f"#{name} input").click()
+        expect(page.get_by_role("listbox")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.locator("#verdict").click()
+    page.wait_for_timeout(1500)
+    assert box.input_value() == "mine, not yet scored"
+    expect(page.locator("#stale [data-stale=b]")).to_be_visible()

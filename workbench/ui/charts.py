@@ -5,11 +5,14 @@ Knows nothing of Gradio; axes are logits, since a probability near 0 or 1 hides 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from workbench.rerank import Move
-from workbench.ui.figures import esc
+from workbench.ui.figures import Face, esc, shorten
 from workbench.ui.ranking_view import Run
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 660, 400, 52, 40, 14, 20
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 760, 400, 52, 40, 26, 20
+CHARACTER, LINE = 6.2, 13  # pixels: width of a letter, height of a label
 
 
 def scatter_html(run: Run) -> str:
@@ -19,7 +22,7 @@ def scatter_html(run: Run) -> str:
         return '<p class="empty">Scores appear here once both sides are scored.</p>'
     values = [v for m in dots for v in (m.logit_a, m.logit_b) if v is not None]
     low, high = _padded(min(values), max(values))
-    body = _grid(low, high) + "".join(_dot(m, run, low, high) for m in dots)
+    body = _grid(low, high) + _dots(dots, run, low, high)
     return (
         f'<div class="chart"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="Logit of each document under A and under B">{body}</svg></div>'
@@ -50,20 +53,31 @@ def _grid(low: float, high: float) -> str:
         lines += f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.1f}</text>'
     lines += f'<path class="same" d="M{left} {floor}L{right} {ceiling}"/>'
     lines += f'<text class="axis in-a" x="{right}" y="{HEIGHT - 6}" text-anchor="end">logit under A →</text>'
-    return lines + f'<text class="axis in-b" x="{left + 8}" y="{ceiling + 10}">↑ logit under B</text>'
+    return lines + f'<text class="axis in-b" x="{left - 30}" y="{ceiling - 12}">↑ logit under B</text>'
 
 
-def _dot(move: Move, run: Run, low: float, high: float) -> str:
-    assert move.logit_a is not None and move.logit_b is not None
-    face = run.faces[move.index]
-    x, y = _x(move.logit_a, low, high), _y(move.logit_b, low, high)
+def _dots(moves: Sequence[Move], run: Run, low: float, high: float) -> str:
+    """Dots from top to bottom; a label that would lie on one before it moves down."""
+    drawn, boxes = "", list[tuple[float, float, float]]()  # of labels: left, right, baseline
+    for move in sorted(moves, key=lambda m: -(m.logit_b or 0)):
+        x, y = _x(move.logit_a or 0, low, high), _y(move.logit_b or 0, low, high)
+        label = shorten(run.faces[move.index].label, 34)
+        width = CHARACTER * len(label)
+        left = x - 10 - width if x + width > WIDTH - RIGHT else x + 10
+        base = y + 4
+        while any(left < r and left + width > lf and abs(base - b) < LINE for lf, r, b in boxes):
+            base += 1
+        boxes.append((left, left + width, base))
+        drawn += _dot(move, run.faces[move.index], (x, y), (left, left + width, base), label)
+    return drawn
+
+
+def _dot(move: Move, face: Face, at: tuple[float, float], place: tuple[float, float, float], label: str) -> str:
     kind = "open" if face.grade is None else f"g{face.grade}"
-    end = x > WIDTH * 0.7
-    label = face.label if len(face.label) <= 34 else face.label[:33] + "…"
-    at, anchor = (x - 10, "end") if end else (x + 10, "start")
     title = f"{face.label}: A {move.logit_a:.3f}, B {move.logit_b:.3f}"
+    x, anchor = (place[1], "end") if place[0] < at[0] else (place[0], "start")
     return (
         f'<g class="dot {kind}" data-doc="{esc(move.document.id)}"><title>{esc(title)}</title>'
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-        f'<text x="{at:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{esc(label)}</text></g>'
+        f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="5"/>'
+        f'<text x="{x:.1f}" y="{place[2]:.1f}" text-anchor="{anchor}">{esc(label)}</text></g>'
     )

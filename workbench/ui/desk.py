@@ -37,6 +37,7 @@ from workbench.ui.rows import Item, content_of, face_of, row_of
 
 STRIP = 6  # frames in the thumbnail of a clip
 STREAM = 0.12  # seconds between two drawings of a run
+PER_ROW = 0.002  # and more where each drawing is long
 SHORT = 0.5  # seconds a run may take before A is drawn without B: what is over sooner would only flicker
 
 
@@ -162,7 +163,7 @@ def _one(bench: Bench, asked: Asked, side: str, stop: Callable[[], bool]) -> Ite
     drawn = began
     for result in bench.rank(variant, asked.query, asked.rows, stop):
         results.append(result)
-        if time.perf_counter() - drawn > STREAM:
+        if time.perf_counter() - drawn > max(STREAM, PER_ROW * len(asked.rows)):
             drawn = time.perf_counter()
             yield ranking(variant, asked.query, results, seconds=drawn - began)
     left = bool(missing(len(asked.rows), results))

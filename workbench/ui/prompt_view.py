@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Set
 from itertools import pairwise
 
-from workbench.types import Encoding, MediaInput, Segment, SegmentKind, Video
+from workbench.types import Encoding, MediaInput, Segment, SegmentKind, Text, Video
 from workbench.ui.figures import count, esc
 
 NAMES: dict[SegmentKind, str] = {
@@ -133,7 +133,7 @@ def segment_counts(encoding: Encoding) -> dict[SegmentKind, int]:
     return {kind: counts[kind] for kind in NAMES if counts[kind]}
 
 
-def budget_html(encoding: Encoding, limit: int) -> str:
+def budget_html(encoding: Encoding, limit: int, control_ids: Set[int] = frozenset()) -> str:
     """A stacked bar of the window with the count of each segment in words."""
     total, counts = len(encoding.token_ids), segment_counts(encoding)
     vision = sum(m.tokens for m in encoding.media)
@@ -143,13 +143,13 @@ def budget_html(encoding: Encoding, limit: int) -> str:
         words = '<span class="muted">segments unknown: the template changes what it inserts</span>'
     vision_words = f'<span class="key">vision <b>{vision:,}</b></span>' if vision else ""
     return (
-        f'<div class="budget"><span class="keys">{words}{vision_words}{badges_html(encoding)}</span>'
+        f'<div class="budget"><span class="keys">{words}{vision_words}{badges_html(encoding, control_ids)}</span>'
         f'<span class="seg" role="img" aria-label="{total:,} of {limit:,} tokens">{bar}</span>'
         f'<span class="of"><b>{total:,}</b> of {limit:,}</span></div>'
     )
 
 
-def badges_html(encoding: Encoding) -> str:
+def badges_html(encoding: Encoding, control_ids: Set[int] = frozenset()) -> str:
     """What happened to the prompt that its reader must know: cuts, neutralised control tokens, unused variables."""
     found = []
     if encoding.cut:
@@ -158,6 +158,21 @@ def badges_html(encoding: Encoding) -> str:
     found += [f"{side} text cut" for side in encoding.pair.text_cuts]
     if encoding.neutralised:
         found.append(f"{count(len(encoding.neutralised), 'control token')} neutralised")
+    if forged := _forged(encoding, control_ids):
+        found.append(f"as in vLLM, {', '.join(forged)} of a text acts as a control token")
     if encoding.prompt.unused:
         found.append(f"{', '.join(encoding.prompt.unused)} unused by the template")
     return "".join(f'<span class="flag">{esc(text)}</span>' for text in found)
+
+
+def _forged(encoding: Encoding, control_ids: Set[int]) -> list[str]:
+    """Control tokens that a text brought along and that nothing neutralised: vLLM encodes them as what they spell."""
+    if encoding.pair.parity != "vllm":
+        return []
+    sides = (*encoding.pair.query.content, *encoding.pair.document.content)
+    own = [part.text for part in sides if isinstance(part, Text)] + [
+        str(encoding.pair.variables.get("instruction") or "")
+    ]
+    drawn = zip(encoding.token_ids, encoding.spans, strict=True)
+    spelled = {encoding.prompt.text[start:end] for i, (start, end) in drawn if i in control_ids and end > start}
+    return sorted(token for token in spelled if any(token in text for text in own))

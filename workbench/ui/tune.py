@@ -137,7 +137,7 @@ def _side(side: str, hint: str) -> Side:
     with gr.Column(elem_id=f"side-{side}", elem_classes=["sheet", "side", side.upper()], min_width=280):
         head = panel(name=f"head-{side}", classes="head")
         with gr.Row(elem_classes="field"):
-            panel(f'<label for="instruction-{side}">Instruction</label>', name=f"label-{side}")
+            panel('<span class="name" aria-hidden="true">Instruction</span>', name=f"label-{side}")
             instruction = line(f"instruction-{side}", label=f"Instruction {side.upper()}", placeholder=hint, most=3)
         template = gr.Code(
             language="jinja2", elem_id=f"template-{side}", label=f"Template {side.upper()}", show_label=False, container=False,
@@ -222,7 +222,8 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     tune.score.click(**rank, **SCORE)
     tune.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)
-    for start in (demo.load(**opening, **WORK), tune.scenario.input(**opening, **WORK)):
+    # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
+    for start in (demo.load(**opening, **WORK), tune.scenario.select(**opening, **WORK)):
         start.then(**_preview(loop, tune), **LIVE)
         start.then(**rank, **SCORE)
     tune.top.wire(loop, tune).then(**_preview(loop, tune), **LIVE)
