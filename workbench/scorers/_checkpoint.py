@@ -96,16 +96,14 @@ def _from_hub(name: str, report: Report) -> tuple[Path, str]:
 
     try:
         folder = Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
-        if any(folder.glob("*.safetensors")):
+        if _whole(folder):
             return folder, folder.name
     except (LocalEntryNotFoundError, OSError, ValueError):
         pass
-    revision = _reach(name)
+    _reach(name)
     report(f"Downloading {name}")
     try:
-        folder = Path(
-            snapshot_download(name, revision=revision, allow_patterns=FILES, tqdm_class=_progress(name, report))
-        )
+        folder = Path(snapshot_download(name, allow_patterns=FILES, tqdm_class=_progress(name, report)))
     except Exception as error:  # the hub client raises many kinds; each is said with its own words
         raise ModelUnavailable(
             f"could not be downloaded ({_short(error)})", where=name, hint=_ways_out(name)
@@ -113,16 +111,21 @@ def _from_hub(name: str, report: Report) -> tuple[Path, str]:
     return folder, folder.name
 
 
-def _reach(name: str) -> str:
-    """The hub's current revision of a model: the question that tells quickly whether the hub answers at all."""
+def _whole(folder: Path) -> bool:
+    """Whether all weight files are there: a download may have been interrupted between two of them."""
+    index = read_json(folder / "model.safetensors.index.json")
+    names = set(index["weight_map"].values()) if index else {"model.safetensors"}
+    return all((folder / n).is_file() for n in names)
+
+
+def _reach(name: str) -> None:
+    """Asks the hub about a model: the question that tells quickly whether it answers at all, and has it."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-    pool = concurrent.futures.ThreadPoolExecutor(
-        1
-    )  # the client's own timeout does not cover every stage of a connection
+    pool = concurrent.futures.ThreadPoolExecutor(1)  # the client's own timeout does not cover all of a connection
     try:
-        info = pool.submit(HfApi().model_info, name, timeout=HUB_SECONDS).result(timeout=HUB_SECONDS)
+        pool.submit(HfApi().model_info, name, timeout=HUB_SECONDS).result(timeout=HUB_SECONDS)
     except GatedRepoError as error:
         hint = "Accept its terms on its page and set HF_TOKEN."
         raise ModelUnavailable(
@@ -137,7 +140,6 @@ def _reach(name: str) -> str:
         ) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return str(info.sha or "main")
 
 
 def _ways_out(name: str) -> str:
@@ -157,11 +159,16 @@ def _progress(name: str, report: Report) -> type[Any]:
     from huggingface_hub.utils import tqdm
 
     class Reporting(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.done, self.counts_bytes = 0.0, options.get("unit") == "B"  # a bar that is not drawn keeps neither
+
         def update(self, n: float | None = 1) -> bool | None:
-            done = super().update(n)
-            if self.unit == "B" and self.total:
-                report(f"Downloading {name}: {100 * self.n / self.total:.0f} % of {self.total / 1e9:.1f} GB")
-            return done  # type: ignore[no-any-return]
+            drawn = super().update(n)
+            self.done += n or 0
+            if self.counts_bytes and self.total:
+                report(f"Downloading {name}: {100 * self.done / self.total:.0f} % of {self.total / 1e9:.1f} GB")
+            return drawn  # type: ignore[no-any-return]
 
     return Reporting
 
