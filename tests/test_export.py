@@ -105,3 +105,5 @@ def test_what_was_edited_without_its_facts_leaves_with_them(bench: Bench, tiny_q
     assert split_facts(prompt) == ("", prompt) and split_facts("{# a remark #}{{ 1 }}")[0] == ""
     files = bundle(bench, Variant(str(tiny_qwen3), template_of(prompt)), QUERY, ROWS)
     assert read_family(files["template.jinja"].decode(), "x").name == "qwen3-reranker"
+    bare = "  bare {{ messages[1].content }}"
+    assert bundle(bench, Variant(str(tiny_qwen3), template_of(bare)), QUERY, ROWS)["template.jinja"] == bare.encode()

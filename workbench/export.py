@@ -22,6 +22,7 @@ from workbench.template import split_facts
 from workbench.types import (
     JSON,
     Document,
+    Family,
     PromptInvalid,
     Query,
     RequestInvalid,
@@ -59,9 +60,7 @@ def bundle(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) ->
     scorer = bench.pool.get(variant.model)
     variant = replace(variant, template=bench.template_for(variant))
     assert variant.template is not None
-    facts, body = split_facts(variant.template.body)
-    whole = (facts or split_facts(scorer.family.source)[0]) + body
-    baked = bake(whole, variant.instruction, variant.variables)
+    baked = bake(_with_facts(variant.template.body, scorer.family), variant.instruction, variant.variables)
     pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content] if query.content else []
     _prove_equal(bench, scorer, variant, baked, pairs or [PROBE])
     shipped = bench.pool.shipped
@@ -86,6 +85,14 @@ def zip_bundle(files: Mapping[str, bytes]) -> bytes:
             info.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
             archive.writestr(info, data)
     return buffer.getvalue()
+
+
+def _with_facts(body: str, family: Family) -> str:
+    """The prompt as a family file again, where it begins so that the comment above it adds and eats no byte."""
+    facts, prompt = split_facts(body)
+    if facts or not prompt.startswith(("{%-", "{{-")):
+        return body
+    return split_facts(family.source)[0] + prompt
 
 
 def bake(body: str, instruction: str | None, variables: Mapping[str, JSON]) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from workbench.pool import LEXICAL, Bench
 from workbench.types import Document, Text, WorkbenchError
-from workbench.ui import build, desk, mount_options
+from workbench.ui import build, mount_options
 from workbench.ui.export import Export
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
@@ -199,13 +199,6 @@ def test_export_gives_the_family_file_with_the_instruction(loop: Loop, values: l
     values[7] = "{{"
     said, archive, template = export.on_export("b", *values)
     assert "Nothing goes out" in said and archive["interactive"] is False and template["value"] is None
-
-
-def test_the_facts_go_back_on_only_where_they_render_nothing(bench: Bench) -> None:
-    own = desk.recipe(bench, LEXICAL).body
-    facts, body = desk.split_facts(own)
-    assert facts + body == own and facts.rstrip().endswith("-#}") and body.startswith("{%-")
-    assert desk.split_facts("plain {{ x }}") == ("", "plain {{ x }}")
 
 
 def test_the_page_builds_and_brings_everything_itself(bench: Bench) -> None:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.pool import Bench
 from workbench.rerank import missing, ranking
+from workbench.template import split_facts
 from workbench.types import (
     ContentPart,
     Document,
@@ -57,23 +57,9 @@ def recipe(bench: Bench, model: str) -> ScoreTemplate:
     return bench.template_for(bench.variant(model=model))
 
 
-def split_facts(source: str) -> tuple[str, str]:
-    """(the comment with a family's facts, the body beneath): the editor shows the body, the facts render nothing."""
-    match = re.match(r"\s*\{#-?.*?-#\}\s*(?=\{[{%]-)", source, re.S)
-    return (match[0], source[match.end() :]) if match else ("", source)
-
-
 def body_of(bench: Bench, model: str) -> str:
-    """What an editor starts with."""
+    """What an editor starts with: the prompt beneath the facts, which render nothing and go back on at the export."""
     return split_facts(recipe(bench, model).body)[1]
-
-
-def with_facts(bench: Bench, variant: Variant) -> Variant:
-    """The variant as a family file again, where its text begins so that the facts still render nothing."""
-    facts, template = split_facts(recipe(bench, variant.model).body)[0], variant.template
-    if template is None or not template.body.lstrip().startswith(("{%-", "{{-")):
-        return variant
-    return replace(variant, template=replace(template, body=facts + template.body.lstrip()))
 
 
 def read(

@@ -36,8 +36,7 @@ class Export:
         off = gr.update(value=None, interactive=False)
         try:
             asked = desk.read(self.loop.bench, *values)
-            variant = desk.with_facts(self.loop.bench, asked.variants[side])
-            files = bundle(self.loop.bench, variant, asked.query, asked.rows)
+            files = bundle(self.loop.bench, asked.variants[side], asked.query, asked.rows)
         except WorkbenchError as error:
             return f'<p class="error" role="alert">Nothing goes out: {sentence(error)}</p>', off, off
         name = re.sub(r"\W+", "-", values[0].rstrip("/").rsplit("/", 1)[-1]).strip("-") or "reranker"
