@@ -107,6 +107,14 @@ def test_a_rerank_body_fills_the_fields(page: Page) -> None:
     expect(page.locator(".prompt .query")).to_have_text("what is new?")
 
 
+def test_no_blank_of_a_pasted_template_is_lost(page: Page) -> None:
+    template = "\n  {{ messages[0].content }}|{{ messages[1].content }} \n\n\n"
+    paste(page, json.dumps({"query": "Q", "documents": ["D"], "template": template}))
+    expect(page.locator("#said")).to_contain_text("template → B")
+    expect(page.locator(".prompt")).to_contain_text("↵··Q|D·↵↵")  # Jinja itself drops the very last newline
+    assert page.locator("#template-b .cm-line").all_text_contents() == template.split("\n")
+
+
 def test_a_curl_line_fills_the_fields(page: Page) -> None:
     paste(
         page,

@@ -154,6 +154,8 @@ def test_stop_keeps_what_is_finished(page: Page) -> None:
     page.locator("#score").click()
     expect(page.locator("#verdict .run")).to_contain_text("of 800", timeout=PATIENCE)
     page.wait_for_function("document.querySelectorAll('#lists .card').length > 0")
+    field(page, "instruction-b").fill("typed while it runs")
+    expect(page.locator(".prompt .instruction")).to_have_text("typed while it runs")  # a preview waits for no run
     page.keyboard.press("Control+.")
     expect(page.locator("#verdict .flag")).to_contain_text("stopped", timeout=5_000)
     done = page.locator("#lists .card").count()
@@ -178,6 +180,24 @@ def test_an_unknown_model_is_a_sentence_and_the_old_one_stays(page: Page, keep: 
     page.locator("#score").click()
     scored(page)
     assert len(ranks(page, "b")) == 7
+
+
+def test_a_folder_is_opened_as_a_model(page: Page, tiny_qwen3: Path) -> None:
+    field(page, "model").fill(str(tiny_qwen3))
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text(tiny_qwen3.name, timeout=PATIENCE)
+    expect(page.locator("#template-a")).to_contain_text(
+        "think", timeout=PATIENCE
+    )  # an unedited template follows the model
+    expect(page.locator("#lint-b .error")).to_contain_text("pictures")  # a text model says so at the row
+    expect(page.locator("#stale [data-stale]")).to_be_visible()
+    page.get_by_label("document before").click()
+    page.get_by_label("document before").click()
+    expect(page.locator("#lint-b")).to_contain_text("renders")
+    page.locator("#score").click()
+    scored(page)
+    expect(page.locator("#lists .card.failed[data-side=b]")).to_have_count(5, timeout=PATIENCE)
+    expect(page.locator("#lists .card[data-side=b] .val")).to_have_count(2)
 
 
 def test_scores_are_a_chart(page: Page, keep: Keep) -> None:
@@ -251,6 +271,7 @@ def test_looking_at_a_menu_changes_nothing(page: Page) -> None:
         expect(page.get_by_role("listbox")).to_be_visible()
         page.keyboard.press("Escape")
         page.locator("#verdict").click()
+        expect(page.get_by_role("listbox")).to_have_count(0)
     page.wait_for_timeout(1500)
     assert box.input_value() == "mine, not yet scored"
     expect(page.locator("#stale [data-stale=b]")).to_be_visible()

@@ -15,6 +15,7 @@ from workbench.ui.figures import esc, sentence, shorten
 BRAND = '<span class="brand">Rerank Workbench</span>'
 THEME = '<button type="button" class="pill" data-theme-switch aria-label="light or dark">◐</button>'
 DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+HINTS = '<span class="hints"><b>1</b> edit B <b>2</b> Ctrl+Enter</span>'
 HOW_TO = "For real work type a model above: <code>Qwen/Qwen3-VL-Reranker-2B</code>, or a folder."
 
 
@@ -58,6 +59,7 @@ def look_html(need: str = "", look: str = "") -> str:
     """What the searcher needs and what to look at."""
     parts = [f"<span><b>Need</b> {esc(need)}</span>"] if need else []
     parts += [f"<span>{esc(look)}</span>"] if look else []
+    parts += [HINTS] if parts else []
     return f'<div class="look">{"".join(parts)}</div>' if parts else ""
 
 

@@ -14,7 +14,7 @@ from workbench.scenario import titles
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.top import Top
-from workbench.ui.widgets import CLICK, LIVE, SCORE, WORK, button, line, panel
+from workbench.ui.widgets import CLICK, LIVE, SCORE, WORK, button, editor, line, panel
 
 
 @dataclass
@@ -139,10 +139,7 @@ def _side(side: str, hint: str) -> Side:
         with gr.Row(elem_classes="field"):
             panel('<span class="name" aria-hidden="true">Instruction</span>', name=f"label-{side}")
             instruction = line(f"instruction-{side}", label=f"Instruction {side.upper()}", placeholder=hint, most=3)
-        template = gr.Code(
-            language="jinja2", elem_id=f"template-{side}", label=f"Template {side.upper()}", show_label=False, container=False,
-            lines=6, interactive=True, buttons=[],
-        )  # fmt: skip
+        template = editor(f"template-{side}", label=f"Template {side.upper()}")
         lint = panel(name=f"lint-{side}", classes="lint")
     return Side(head, instruction, template, lint)
 

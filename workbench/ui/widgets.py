@@ -62,6 +62,15 @@ def line(name: str, *, placeholder: str = "", label: str, lines: int = 1, most: 
     )  # fmt: skip
 
 
+def editor(name: str, *, label: str) -> gr.Code:
+    """A Jinja editor of six lines. Gradio strips what it shows; in a template every blank may be a token, so this does not."""
+    code = gr.Code(
+        language="jinja2", elem_id=name, label=label, show_label=False, container=False, lines=6, interactive=True, buttons=[]
+    )  # fmt: skip
+    code.postprocess = lambda value: value
+    return code
+
+
 def button(text: str, *, name: str, go: bool = False) -> gr.Button:
     return gr.Button(text, elem_id=name, size="sm", variant="primary" if go else "secondary", min_width=0)
 
