@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.types import Document, Row, Text
-from workbench.ui.figures import Face, esc, sentence
+from workbench.ui.figures import Face, count, esc, sentence
 
 
 def tray_html(rows: Sequence[Row], faces: Sequence[Face]) -> str:
     """Chips with `data-row`; the page's script turns clicks and typing on them into events."""
     if not rows:
         return '<span class="muted tray-empty">No documents yet: drop pictures, clips or a list of texts here.</span>'
-    return "".join(_chip(i, row, face) for i, (row, face) in enumerate(zip(rows, faces, strict=True)))
+    chips = (_chip(i, row, face) for i, (row, face) in enumerate(zip(rows, faces, strict=True)))
+    return f'<span class="muted tray-count">{count(len(rows), "row")}</span>' + "".join(chips)
 
 
 def _chip(index: int, row: Row, face: Face) -> str:
