@@ -134,24 +134,27 @@ def _reach(name: str) -> None:
     except RepositoryNotFoundError as error:
         raise ModelUnavailable("is not on the hub (or is private)", where=name, hint=_ways_out(name)) from error
     except Exception as error:
-        why = "no answer in time" if isinstance(error, TimeoutError) else _short(error)
-        raise ModelUnavailable(
-            f"is not on this machine, and the model hub cannot be reached ({why})", where=name, hint=_ways_out(name)
-        ) from error
+        why = f"is not on this machine, and the model hub cannot be reached ({_short(error)})"
+        raise ModelUnavailable(why, where=name, hint=_ways_out(name)) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _ways_out(name: str) -> str:
     return (
-        f"Ways out: give a folder that holds the checkpoint; set HF_ENDPOINT to a mirror you can reach; or download it "
+        "Ways out: give a folder that holds the checkpoint; set HF_ENDPOINT to a mirror you can reach; or download it "
         f"elsewhere with `hf download {name}` and copy the folder."
     )
 
 
 def _short(error: BaseException) -> str:
-    text = str(error).strip().split("\n")[0]
-    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+    """Why a hub did not serve, in a few words of ours where the case is a common one."""
+    kind, text = type(error).__name__, str(error).strip().split("\n")[0]
+    if "Offline" in kind:
+        return "HF_HUB_OFFLINE is set"
+    if isinstance(error, TimeoutError) or "Timeout" in kind:
+        return "no answer in time"
+    return "no connection" if "Connect" in kind else f"{kind}: {text[:160]}" if text else kind
 
 
 def _progress(name: str, report: Report) -> type[Any]:
