@@ -132,9 +132,9 @@ def test_a_gif_is_a_picture_unless_it_is_asked_for_as_a_clip(shelf: Library) -> 
         (b"hello, I am photo.png", "image", "x: is no picture of a known format: it starts with b'hello, I am "),
         (b"hello, I am clip.mp4", "video", "x: is no clip of a known format"),
         (b"BMW is no bitmap, says the text", None, "x: is no picture or clip of a known format"),
-        (b"\0\0\0\x1cftypheic\0\0\0\0", "image", "x: is a HEIC or AVIF picture Pictures may be PNG"),
-        (MP4, "image", r"x: is a clip \(MP4 or MOV\), given as a picture Send it as video_url."),
-        (PNG, "video", r"x: is a picture \(PNG\), given as a clip Send it as image_url."),
+        (b"\0\0\0\x1cftypheic\0\0\0\0", "image", "x: is a HEIC or AVIF picture. Pictures may be PNG"),
+        (MP4, "image", r"x: is a clip \(MP4 or MOV\), given as a picture. Send it as video_url."),
+        (PNG, "video", r"x: is a picture \(PNG\), given as a clip. Send it as image_url."),
         (PNG + bytes(32 << 20), None, r"x: is 32.0 MB large; a picture may have 32 MB"),
     ],
 )
@@ -194,11 +194,11 @@ def test_a_clip_whose_bytes_are_damaged_never_passes_for_a_good_one(shelf: Libra
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
-        ("time", "p.png: takes too long to decode Make it smaller."),
-        ("memory", "p.png: needs too much memory to decode Make it smaller."),
-        ("output", "p.png: unpacks to too many pixels Make it smaller."),
-        ("crash", "p.png: makes its decoder crash: the file is damaged Save it again"),
-        ("raise", r"p.png: cannot be decoded \(no such key\) Save it again"),
+        ("time", "p.png: takes too long to decode. Make it smaller."),
+        ("memory", "p.png: needs too much memory to decode. Make it smaller."),
+        ("output", "p.png: unpacks to too many pixels. Make it smaller."),
+        ("crash", "p.png: makes its decoder crash: the file is damaged. Save it again"),
+        ("raise", r"p.png: cannot be decoded \(no such key\). Save it again"),
     ],
 )
 def test_what_kills_a_decoder_is_an_error_of_its_file(tmp_path: Path, limit: str, message: str) -> None:
@@ -223,9 +223,9 @@ def test_a_closed_worker_is_no_fault_of_the_file(tmp_path: Path) -> None:
 
 def test_a_bomb_is_an_error_of_its_file(shelf: Library) -> None:
     bomb = shelf.add(raw_png(30000, 30000, 8, 2, b""), "bomb.png")
-    with pytest.raises(MediaInvalid, match=r"bomb.png: is more than 40 million pixels large Make it smaller"):
+    with pytest.raises(MediaInvalid, match=r"bomb.png: is more than 40 million pixels large. Make it smaller"):
         shelf.probe(bomb)
-    with pytest.raises(MediaInvalid, match=r"long.png: is 402×2: thinner than 1:200 Crop it"):
+    with pytest.raises(MediaInvalid, match=r"long.png: is 402×2: thinner than 1:200. Crop it"):
         shelf.probe(shelf.add(encoded(noise(2, 402)), "long.png"))
 
 
@@ -321,7 +321,7 @@ def test_mixed_content_keeps_its_order(shelf: Library) -> None:
 
 
 BAD: list[tuple[Any, str]] = [
-    (None, "documents[3]: is null Expected a string"),
+    (None, "documents[3]: is null. Expected a string"),
     (7, "documents[3]: is a number"),
     (True, "documents[3]: is true or false"),
     ({}, "documents[3]: has neither text, image nor video, but nothing"),
@@ -338,7 +338,7 @@ BAD: list[tuple[Any, str]] = [
     (["ok", "half \ud83d"], "documents[3][1]: has half a character (the lone surrogate '\\ud83d') at position 5"),
     ("x" * 2_000_001, "documents[3]: has 2,000,001 bytes of text; at most 2,000,000"),
     ("é" * 1_000_001, "documents[3]: has 2,000,002 bytes of text"),
-    ({"image": "https://example.com/a.png"}, "is a web address, and fetching is off Send the file itself"),
+    ({"image": "https://example.com/a.png"}, "is a web address, and fetching is off. Send the file itself"),
     ({"image": "HTTP://169.254.169.254/"}, "is a web address, and fetching is off"),
     ({"image": "ftp://x/y.png"}, "is a ftp: address, which is never opened"),
     ({"image": "gopher:x"}, "is a gopher: address"),
@@ -378,5 +378,5 @@ def test_files_are_relative_to_the_base(shelf: Library, tmp_path: Path) -> None:
     (tmp_path / "cases" / "p.png").write_bytes(PNG)
     [part] = read_content({"image": "p.png"}, shelf, base=tmp_path / "cases")
     assert isinstance(part, Image) and part.source == "p.png"
-    with pytest.raises(MediaInvalid, match=r"query \(q.png\): is no file that can be read Check the path."):
+    with pytest.raises(MediaInvalid, match=r"query \(q.png\): is no file that can be read. Check the path."):
         read_content({"image": "q.png"}, shelf, base=tmp_path, where="query")
