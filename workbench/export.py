@@ -201,7 +201,7 @@ def _manifest(out: Outgoing) -> bytes:
         "instruction": variant.instruction,
         "variables": dict(variant.variables),
         "limits": {name: getattr(limits, name) for name in limits.__slots__ if getattr(limits, name) is not None},
-        "max_length": out.scorer.max_length,
+        "max_length": out.scorer.window(out.variant.parity),
         "template_sha256": out.digest,
         "versions": {"python": platform.python_version(), **_versions("torch", "transformers", "jinja2")},
         "licence": "The template is yours; the model keeps its own licence.",

@@ -5,6 +5,7 @@ Knows nothing of doors. One large model holds weights at a time: the one before 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,6 +65,8 @@ class Pool:
         """
         name = model.strip()
         if (scorer := self._open.get(name)) is not None:
+            with contextlib.suppress(KeyError):  # another thread may have let it go
+                self._open.move_to_end(name)
             return scorer
         with self._opening:
             if name not in self._open:

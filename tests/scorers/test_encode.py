@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +170,18 @@ def test_a_clip_in_vllm_parity_keeps_the_outer_pair(bench: Bench, qwen3_vl: Scor
     text = "".join(shown)
     group = "<|vision_start|>" + "<|video_pad|>" * 6 + "<|vision_end|>"
     assert text == f"<|vision_start|><0.3 seconds>{group}<1.6 seconds>{group}<|vision_end|>"
+
+
+def test_each_recipe_has_its_own_window(bench: Bench, tiny_qwen3: Path, tmp_path: Path) -> None:
+    for file in tiny_qwen3.iterdir():
+        if file.suffix != ".safetensors":
+            shutil.copy(file, tmp_path / file.name)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 20000}))
+    scorer = bench.pool._load(str(tmp_path), lambda _: None)
+    assert (scorer.window("reference"), scorer.window("vllm")) == (8192, 20000)
+    long = document("word " * 9000)
+    assert len(encode(bench, scorer, query("q"), long).token_ids) == 8192
+    assert encode(bench, scorer, query("q"), long, parity="vllm").cut is None
+    limits = Limits(truncate_prompt_tokens=-1)
+    assert len(encode(bench, scorer, query("q"), document("word " * 30000), parity="vllm", limits=limits).token_ids) == 20000

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from workbench.types import Encoding, Family, ModelUnavailable, Pair, Score, WorkbenchError
+from workbench.types import Encoding, Family, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.media import Library
@@ -48,9 +48,9 @@ class Scorer(Protocol):
     family: Family
     special_tokens: Mapping[str, str]
     control_ids: frozenset[int]
-    max_length: int
 
     def encode(self, pair: Pair) -> Encoding: ...
+    def window(self, parity: Parity) -> int: ...  # the longest prompt in tokens: the card's, or in vllm the model's own
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]: ...
     def cut_text(self, text: str, tokens: int) -> str: ...
     def token(self, token_id: int) -> str: ...

@@ -19,7 +19,8 @@ USER = ("instruction", "query", "document")
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What a decoder checkpoint needs to turn a pair into ids. `window`: its longest prompt in tokens."""
+    """What a decoder checkpoint needs to turn a pair into ids. `window`: its longest prompt by the model card,
+    `model_window`: by its position embeddings, which is what vLLM goes by; both in tokens."""
 
     tokens: Tokens
     family: Family
@@ -27,6 +28,7 @@ class Encoder:
     image_config: Mapping[str, JSON]
     video_config: Mapping[str, JSON]
     window: int
+    model_window: int
     image_id: int = -1
     video_id: int = -1
 
@@ -154,8 +156,8 @@ class Encoder:
     def _vllm(self, pair: Pair, items: tuple[MediaInput, ...]) -> Encoding:
         ids, spans, _ = self.tokens.encode(pair.prompts[0].text)
         asked, cut = pair.limits.truncate_prompt_tokens, None
-        limit = self.window if asked == -1 else asked
-        window = min(self.window, pair.limits.max_length or self.window)
+        limit = self.model_window if asked == -1 else asked
+        window = min(self.model_window, pair.limits.max_length or self.model_window)
         if limit is not None and len(ids) > limit:
             ids, spans, cut = _plain_cut(ids, spans, limit, pair)
         found = [self.image_id if isinstance(i.part, Image) else self.video_id for i in items]

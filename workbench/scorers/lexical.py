@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.types import Encoding, Family, Pair, Score, Text, WorkbenchError
+from workbench.types import Encoding, Family, Pair, Parity, Score, Text, WorkbenchError
 
 TOKEN = re.compile(r"\w+|\W")
 
@@ -28,7 +28,7 @@ class Lexical:
     control_ids: frozenset[int]
 
     def __init__(self, name: str, family: Family) -> None:
-        self.name, self.family, self.max_length = name, family, family.max_length
+        self.name, self.family = name, family
         self.special_tokens, self.control_ids = {}, frozenset()
         self._words: dict[str, int] = {}
         self._texts: list[str] = []
@@ -46,6 +46,9 @@ class Lexical:
 
     def token(self, token_id: int) -> str:
         return self._texts[token_id]
+
+    def window(self, parity: Parity) -> int:
+        return self.family.max_length
 
     def cut_text(self, text: str, tokens: int) -> str:
         ends = [m.end() for m in TOKEN.finditer(text)][:tokens]

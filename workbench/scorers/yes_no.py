@@ -20,7 +20,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._encode import Encoder
 from workbench.scorers._tokens import Tokens
 from workbench.scorers._vision import pixels
-from workbench.types import Encoding, Image, ModelUnavailable, Pair, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Image, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
 
 CHECKED_PARAMETERS = 1_500_000_000  # an accelerator is compared with the CPU up to this size
 
@@ -43,12 +43,13 @@ class YesNo:
         self._dtype = engine.pick_dtype(dtype, self._device)
         config = checkpoint.config
         text_config = config.get("text_config") or config
-        self.max_length = min(self.family.max_length, int(text_config.get("max_position_embeddings") or 1 << 30))
+        own = int(text_config.get("max_position_embeddings") or 1 << 30)
         tokens = Tokens(checkpoint.folder)
         self.special_tokens, self.control_ids = tokens.special_tokens, tokens.control_ids
         self._labels = [tokens.id(label) for label in self.family.labels]
         self._encoder = Encoder(
-            tokens, self.family, library, checkpoint.image_config, checkpoint.video_config, self.max_length,
+            tokens, self.family, library, checkpoint.image_config, checkpoint.video_config,
+            window=min(self.family.max_length, own), model_window=own,
             image_id=int(config.get("image_token_id", -1)), video_id=int(config.get("video_token_id", -1)),
         )  # fmt: skip
         self._pace = engine.Pace(self._device)
@@ -59,6 +60,9 @@ class YesNo:
     # ------------------------------------------------------------ without weights
     def encode(self, pair: Pair) -> Encoding:
         return self._encoder.encode(pair)
+
+    def window(self, parity: Parity) -> int:
+        return self._encoder.window if parity == "reference" else self._encoder.model_window
 
     def cut_text(self, text: str, tokens: int) -> str:
         return self._encoder.tokens.cut_text(text, tokens)

@@ -99,7 +99,7 @@ class Loop:
         out.append(preview_head_html(view["side"], view["at"], labels, shown))
         if isinstance(shown, Encoding):
             drawn = prompt_html(shown, scorer.control_ids, scorer.token)
-            drawn += budget_html(shown, scorer.max_length, scorer.control_ids)
+            drawn += budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
         else:  # the last good render stays; on a row that cannot be read there is none
             drawn = gr.skip() if isinstance(shown, TemplateInvalid) else f'<p class="error">{sentence(shown)}</p>'
         return (*out, drawn, stale_html(asked.prints, scored))

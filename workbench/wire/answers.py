@@ -100,7 +100,7 @@ def _check_limits(bench: Bench, variant: Variant) -> None:
     """vLLM refuses limits its model's window does not reach; the reference recipe simply never reaches them."""
     if variant.parity != "vllm":
         return
-    window = bench.pool.get(variant.model).max_length
+    window = bench.pool.get(variant.model).window("vllm")
     for name in ("max_tokens_per_query", "max_tokens_per_doc"):
         value = getattr(variant.limits, name)
         if value is not None and value >= window:
