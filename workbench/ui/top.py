@@ -6,7 +6,7 @@ Knows nothing of the tabs below it beyond the two templates a new model may repl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -15,9 +15,6 @@ from workbench.types import WorkbenchError
 from workbench.ui.loop import Loop
 from workbench.ui.page_view import BRAND, THEME, knows_html, notice_html, status_html
 from workbench.ui.widgets import WORK, panel
-
-if TYPE_CHECKING:
-    from workbench.ui.tune import Tune
 
 
 @dataclass
@@ -35,19 +32,15 @@ class Top:
     current: gr.State
     hint: str  # the default instruction of the first model
 
-    def wire(self, loop: Loop, tune: Tune) -> Any:
-        """The menu changes the model; the caller adds the preview that follows."""
-        chosen = gr.on(
+    def wire(self, loop: Loop, templates: list[gr.Code], instructions: list[gr.Textbox]) -> Any:
+        """The menu changes the model, and the editors that still hold the old one's template; the caller adds what follows."""
+        return gr.on(
             [self.model.input],
             loop.on_model,
-            [self.model, self.current, tune.a.template, tune.b.template],
-            [
-                self.current, self.model, self.status, self.notice, tune.a.template, tune.b.template, tune.a.instruction,
-                tune.b.instruction, self.knows,
-            ],
+            [self.model, self.current, *templates],
+            [self.current, self.model, self.status, self.notice, *templates, *instructions, self.knows],
             **{**WORK, "trigger_mode": "always_last"},
-        )  # fmt: skip
-        return chosen
+        )
 
 
 def build(bench: Bench) -> Top:

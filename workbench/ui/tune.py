@@ -223,4 +223,6 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     for start in (demo.load(**opening, **WORK), tune.scenario.select(**opening, **WORK)):
         start.then(**_preview(loop, tune), **LIVE)
         start.then(**rank, **SCORE)
-    tune.top.wire(loop, tune).then(**_preview(loop, tune), **LIVE)
+    sides = (tune.a, tune.b)
+    opened = tune.top.wire(loop, [s.template for s in sides], [s.instruction for s in sides])
+    opened.then(**_preview(loop, tune), **LIVE)
