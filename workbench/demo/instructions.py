@@ -37,6 +37,15 @@ ONE = (
     "Pay attention to the {n} only.", "Focus on the {n}.", "Use the {n} as the only criterion.",
     "Is it the same {n}?", "Does the {n} agree?", "The {n} should agree with the query.",
 )  # fmt: skip
+# What people write when they name a facet to ignore it, in either order: drawn more often than its share.
+TWO = (
+    "Only the {n} counts, ignore the {m}.", "Only {n} counts, ignore {m}.", "Only the {n} matters, not the {m}.",
+    "Only the {n} matters, not the {m} or the {k}.", "Match the {n}, ignore the {m}.", "Match the {n} and ignore the {m}.",
+    "Same {n}, any {m}.", "The same {n}, any {m}.", "Find the same {n}, any {m}.", "Same {n} but any {m}.", "{n}, not {m}.",
+    "The {n} must match, the {m} may differ.", "The {n} matters, not the {m}.", "Only {n}, not {m} or {k}.",
+    "Look at the {n}, not at the {m}.", "Compare the {n}, whatever the {m}.", "Any {m}, same {n}.", "Any {m}, but the same {n}.",
+    "Ignore {m}, match {n}.", "Ignore the {m} and the {k}, only the {n} matters.", "Never mind the {m}, compare the {n}.",
+)  # fmt: skip
 ALL = (
     DEFAULT, "Match every detail.", "Match all details.", "Match everything.", "Everything must match.", "Everything counts.",
     "Everything matters.", "Every detail matters.", "Every detail counts.", "Every detail must match.", "All details count.",
@@ -76,7 +85,7 @@ def instruction(facet: str, rng: random.Random, *, held: bool = False, moving: b
             form = "Match {n}, {m} and {k}."
         nouns = [*rng.sample(["colour", "shape"], 2), "motion"]
     else:
-        form = rng.choice(HELD_ONE if held else ONE)
+        form = rng.choice(HELD_ONE if held else TWO if rng.random() < 0.3 else ONE)
         nouns = [facet, *rng.sample([f for f in NOUNS if f != facet], 2)]
     own = HELD_NOUNS[nouns[0]] if held and rng.random() < 0.25 else NOUNS[nouns[0]]
     n = own[0] if rng.random() < 0.4 else rng.choice(own)

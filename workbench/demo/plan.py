@@ -39,7 +39,7 @@ EARLY = ("everything", "colour", "shape", "shape", "motion")
 STAGES = (
     Stage(0.48, Mix(facets=EARLY, wording=Wording(synonyms=0.25, size=0.0), pictures=0.1), SHORT, 0.5, 0.5, words=2),
     Stage(0.80, Mix(), OPEN, 0.0, 0.3, words=3),
-    Stage(1.00, Mix(), OPEN, 0.0, 0.1),
+    Stage(1.00, Mix(), OPEN, 0.0, 0.1, words=2),
 )
 
 
@@ -47,7 +47,7 @@ STAGES = (
 class Plan:
     """How much training. The shipped weights were made in resumed parts while this plan took its shape (see their card)."""
 
-    steps: int = 2500
+    steps: int = 3560
     rows: int = 20
     length: int = 256
     rate: float = 2e-3
