@@ -8,6 +8,8 @@ import torch
 
 from workbench.demo.pool import LIMIT, UNSEEN, Item, build, clip, patches, picture, shrink, units
 from workbench.demo.scenes import COLOURS, MOTIONS, SHAPES, Scene, draw, film, mp4, read_mp4, sample
+from workbench.scorers import _vision as pixels
+from workbench.types import ClipSampling, PixelLimits
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -57,9 +59,6 @@ def test_a_small_pool_is_reproducible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_patches_are_those_of_the_product() -> None:
-    pixels = pytest.importorskip("workbench.scorers._vision")
-    from workbench.types import ClipSampling, PixelLimits
-
     rules = pixels.PixelRecipe("reference", PixelLimits(4096, LIMIT), ClipSampling(1, 4, 64, 4096, LIMIT, 4 * LIMIT))
     large = torch.from_numpy(draw(Scene("green", "heart"), 4, 150, 128)).permute(2, 0, 1)[None]
     small = shrink(large)

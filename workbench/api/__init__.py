@@ -41,40 +41,24 @@ def build(bench: Bench, *, api_key: str | None = None, running: int = 2, waiting
     router = APIRouter(dependencies=[Depends(key_needed(api_key))])
     scoring, rendering = Line(running, waiting), Line(running, waiting)  # a preview never waits for the device
     schemas = wire.schemas()
-    _post(router, "score", _score(bench), scoring, schemas["score"])
-    _post(router, "rerank", _rerank(bench), scoring, schemas["rerank"])
-    _post(router, "render", _render(bench), rendering, schemas["rerank"])
+    _post(router, "score", _asked(bench, wire.read_score, wire.answer_score), scoring, schemas["score"])
+    _post(router, "rerank", _asked(bench, wire.read_rerank, wire.answer_rerank), scoring, schemas["rerank"])
+    _post(router, "render", _asked(bench, wire.read_rerank, wire.answer_render), rendering, schemas["rerank"])
     _about(app, router, bench)
     app.include_router(router)
     return app
 
 
 # ---------------------------------------------------------------- what is asked
-def _rerank(bench: Bench) -> Answer:
-    def answer(body: JSON, stop: Stop) -> dict[str, JSON]:
-        request = wire.read_rerank(body, bench)
+def _asked(bench: Bench, read: Callable[..., Any], answer: Callable[..., dict[str, JSON]]) -> Answer:
+    """A body read, its model looked up among those that are served, its answer made."""
+
+    def answered(body: JSON, stop: Stop) -> dict[str, JSON]:
+        request = read(body, bench)
         _served(bench, request.variant)
-        return wire.answer_rerank(bench, request, stop=stop)
+        return answer(bench, request, stop=stop)
 
-    return answer
-
-
-def _score(bench: Bench) -> Answer:
-    def answer(body: JSON, stop: Stop) -> dict[str, JSON]:
-        request = wire.read_score(body, bench)
-        _served(bench, request.variant)
-        return wire.answer_score(bench, request, stop=stop)
-
-    return answer
-
-
-def _render(bench: Bench) -> Answer:
-    def answer(body: JSON, stop: Stop) -> dict[str, JSON]:
-        request = wire.read_rerank(body, bench)
-        _served(bench, request.variant)
-        return wire.answer_render(bench, request, stop=stop)
-
-    return answer
+    return answered
 
 
 def _models(bench: Bench) -> list[str]:
