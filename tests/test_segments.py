@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from workbench.template import Renderer, read_families
 from workbench.types import JSON, Family, Image, RenderedPrompt, ScoreTemplate, Video
-from workbench.worker import Worker
 
 FAMILIES = read_families(Path(__file__).resolve().parent.parent / "templates")
 VISION = FAMILIES["qwen3-vl-reranker"]
 IMAGE, VIDEO = VISION.template.placeholders.image, VISION.template.placeholders.video
 SIDES = "{{ messages[0].content }}|{{ messages[1].content }}"
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    worker = Worker("workbench.sandbox", seconds=1, memory_mb=512, output_bytes=1 << 20)
-    yield Renderer(worker)
-    worker.close()
 
 
 def kinds(prompt: RenderedPrompt) -> dict[str, list[str]]:

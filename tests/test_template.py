@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -23,20 +23,12 @@ from workbench.types import (
     Text,
     Video,
 )
-from workbench.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = read_families(ROOT / "templates")
 PROMPTS = json.loads((ROOT / "tests" / "golden" / "prompts.json").read_text(encoding="utf-8"))
 TEXT, VISION = FAMILIES["qwen3-reranker"], FAMILIES["qwen3-vl-reranker"]
 SIDES = "{{ messages[0].content }}|{{ messages[1].content }}"
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    worker = Worker("workbench.sandbox", seconds=1, memory_mb=512, output_bytes=1 << 20)
-    yield Renderer(worker)
-    worker.close()
 
 
 def named(case: Mapping[str, str]) -> str:
