@@ -4,7 +4,7 @@ Knows nothing of weights or of how long training goes on."""
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,10 +12,12 @@ from workbench.demo.captions import caption
 from workbench.demo.packing import Branch, Packed, Packer, Row, pack
 from workbench.demo.pool import Item, Pool
 from workbench.demo.prompts import CLOSE, OPEN
-from workbench.demo.questions import FACETS, Mix, Side, fact, question
-from workbench.demo.scenes import COLOURS, MOTIONS, SHAPES, random_scene
+from workbench.demo.questions import Mix, Side, agrees, question, told
+from workbench.demo.scenes import DIRECTIONS, FACETS, Scene, fact, random_pair, random_scene
 
-CLASSES: dict[str, list[str | None]] = {"colour": [*COLOURS], "shape": [*SHAPES], "motion": [None, *MOTIONS]}
+# Per facet the classes that training asks for: 0 is "not told", then its values.
+CLASSES: dict[str, list[str | int | None]] = {facet: [None, *values] for facet, values in FACETS.items()}
+UNKNOWN = -1  # neither told nor known to be absent: the size of a thing in between, the side of one that lies anywhere
 EMPTY = Branch((), (), 0)
 
 
@@ -26,21 +28,36 @@ class Batch:
     packed: Packed
     ends: torch.Tensor  # [pair, 2] row and last token
     labels: torch.Tensor  # [pair] 1 or 0
-    agree: torch.Tensor  # [pair, 3] whether colour, shape and motion agree, whatever the instruction; -1: not told
-    told: torch.Tensor  # [pair, 6] colour, shape and motion of the query, then of the document, as classes; -1: not told
+    agree: torch.Tensor  # [pair, facet] whether the document agrees with what the query tells; -1: it tells nothing
+    told: torch.Tensor  # [pair, 2 · facet] the facts of the query, then of the document, as classes; -1: unknown
     caption_at: torch.Tensor  # [token, 2] row and place before a caption's token
     caption_ids: torch.Tensor  # [token]
 
 
 def agreement(query: Side, document: Side) -> list[float]:
-    """1 or 0 for each facet that both sides tell, else -1."""
-    return [float(fact(query.scene, f) == fact(document.scene, f)) if f in query.tells & document.tells else -1.0
-            for f in FACETS]  # fmt: skip
+    """1 or 0 for each facet that the query tells, else -1; -1 too where a picture shows it without certainty."""
+    return [float(agrees(query, document, f)) if f in query.tells and _class(document, f) != UNKNOWN else -1.0 for f in FACETS]
 
 
 def classes(side: Side) -> list[int]:
-    """The class of each facet that the side tells, else -1."""
-    return [CLASSES[f].index(fact(side.scene, f)) if f in side.tells else -1 for f in FACETS]
+    return [_class(side, f) for f in FACETS]
+
+
+def _class(side: Side, facet: str) -> int:
+    if facet in side.tells:
+        return CLASSES[facet].index(fact(side.scene, facet))
+    return UNKNOWN if side.kind != "caption" and facet in ("size", "place") and not side.scene.relation else 0
+
+
+def random_shown(rng: random.Random, clips: float = 0.4) -> tuple[str, Scene]:
+    """A kind and a scene of the pool."""
+    if rng.random() < clips:
+        scene = random_scene(rng, moving=True)
+        if scene.motion in DIRECTIONS and scene.count == 1 and rng.random() < 0.2:
+            turn = rng.choice([d for d in DIRECTIONS if d != scene.motion])
+            return "clip", replace(scene, then=turn, size=None)
+        return "clip", scene
+    return "picture", random_pair(rng) if rng.random() < 0.25 else random_scene(rng)
 
 
 class Batches:
@@ -84,13 +101,14 @@ class Batches:
         return self.packer.question(asked.instruction, seen, shown, opening), labels, sides
 
     def captions(self, rng: random.Random, mix: Mix) -> Row:
+        """Pictures and clips, each with a sentence that tells all of it."""
         branches: list[Branch] = []
         items: list[Item] = []
         room = self.length
         while True:
-            kind = rng.choice(("picture", "clip"))
-            item = self.pool.find(kind, random_scene(rng, moving=kind == "clip"), rng)
-            branch = self.packer.caption(item, caption(item.scene, rng, mix.wording))
+            item = self.pool.find(*random_shown(rng), rng)
+            tells = told(item.scene, "clip" if item.seconds else "picture")
+            branch = self.packer.caption(item, caption(item.scene, rng, mix.wording, tells))
             room -= len(branch.ids)
             if room < 0:
                 return Row(EMPTY, tuple(branches), tuple(items))

@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 import random
+import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,55 +15,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoTokenizer
-
-from workbench.demo import model as models
 from workbench.demo.captions import Wording
-from workbench.demo.forward import margins, read, see
-from workbench.demo.packing import Packer, Row, pack
-from workbench.demo.pool import PICTURES, UNSEEN, Item, clip, picture
-from workbench.demo.questions import KINDS, Mix, Question, Side, question
+from workbench.demo.dump import dump
+from workbench.demo.flips import flips
+from workbench.demo.judge import DAMAGES, Judge, Shown, shown, whole
+from workbench.demo.questions import KINDS, Mix, question
 
-FACETS = ("everything", "colour", "shape", "motion")
-HELD = Mix(pictures=0.0, held=True, wording=Wording(held=True, synonyms=0.5))
-SIZES = [size for size, count in PICTURES.items() for _ in range(count // 20)]
-
-
-class Judge:
-    """A loaded model that answers questions with margins, and draws what they show."""
-
-    def __init__(self, folder: Path) -> None:
-        self.model = models.load(folder)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.packer = Packer(tokenizer)
-        self.yes, self.no = tokenizer.convert_tokens_to_ids(["yes", "no"])
-
-    @torch.inference_mode()
-    def margins(self, instruction: str, query: str | Item, documents: Sequence[str | Item]) -> list[float]:
-        """Yes minus no for each document: the logit that the workbench ranks by."""
-        return self.rows([self.packer.question(instruction, query, documents)])[0]
-
-    @torch.inference_mode()
-    def rows(self, rows: Sequence[Row]) -> list[list[float]]:
-        packed = pack(rows)
-        features = see(self.model.model.visual, packed.items)[0] if packed.items else None
-        hidden = read(self.model, packed, features, self.packer.pads)
-        flat = iter(margins(self.model, hidden, packed.ends, self.yes, self.no).tolist())
-        return [[next(flat) for _ in row.branches] for row in rows]
-
-    def ask(self, asked: Question, seed: int) -> list[float]:
-        seeds = (seed * 100 + i for i in range(100))
-        shown = [show(side, next(seeds)) for side in (asked.query, *asked.documents)]
-        return self.margins(asked.instruction, shown[0], shown[1:])
-
-
-def show(side: Side, seed: int) -> str | Item:
-    """What the model gets of a side, drawn from a seed that training never used."""
-    size = SIZES[random.Random(f"size {seed}").randrange(len(SIZES))]
-    if side.kind == "caption":
-        return side.text
-    return picture(side.scene, UNSEEN + seed, size) if side.kind == "picture" else clip(side.scene, UNSEEN + seed, size)
+GATE = ("everything", "colour", "shape", "size", "count", "motion")
+STRETCH = ("relation", "place", "negation", "order")
+KNOWN, HELD = Mix(shown=0.0), Mix(shown=0.0, held=True, wording=Wording(held=True, synonyms=0.5))
+# What cannot be asked: a picture shows no motion; a pair and a place are not drawn in clips.
+NEVER = {("motion", "picture"), ("order", "picture"), ("relation", "clip"), ("place", "clip")}
+PARTS: tuple[tuple[str, Mix, tuple[str, ...]], ...] = (
+    ("known words", KNOWN, GATE), ("unseen words", HELD, GATE), ("stretch", KNOWN, STRETCH),
+    ("picture query", Mix(shown=1.0), GATE[:-1]),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,44 +45,53 @@ class Cell:
         return right / len(self.labels)
 
 
-def cell(judge: Judge, facet: str, mix: Mix, seed: int, count: int) -> Cell:
+def asked(name: str, mix: Mix, seed: int, count: int, documents: int = 8) -> Iterator[Shown]:
+    """Questions with everything drawn, the same for the same name and seed."""
+    for number in range(count):
+        rng = random.Random(f"check {name} {seed} {number}")
+        yield shown(question(rng, mix, documents), rng.randrange(10**6))
+
+
+def cell(judge: Judge, name: str, mix: Mix, seed: int, count: int) -> Cell:
     """`count` questions of eight documents each."""
     found: list[float] = []
     labels: list[bool] = []
-    for number in range(count):
-        rng = random.Random(f"check {seed} {facet} {mix.kinds} {mix.held} {mix.pictures} {number}")
-        asked = question(rng, replace(mix, facets=(facet,)), 8)
-        found += judge.ask(asked, rng.randrange(10**7))
-        labels += asked.labels
+    for one in asked(name, mix, seed, count):
+        found += whole(judge, one)
+        labels += one.question.labels
     return Cell(tuple(found), tuple(labels))
 
 
 def table(judge: Judge, seed: int, count: int) -> Iterator[tuple[str, str, str, Cell]]:
-    """Cells as they are measured: words (known, unseen, picture query), instruction, kind of document."""
-    for words, mix in (("known words", Mix(pictures=0.0)), ("unseen words", HELD), ("picture query", Mix(pictures=1.0))):
-        for facet in FACETS:
+    """Cells as they are measured: part of the table, what the question is about, kind of document."""
+    for part, mix, topics in PARTS:
+        for topic in topics:
             for kind in KINDS:
-                if facet == "motion" and (kind == "picture" or words == "picture query"):
-                    continue  # a picture shows no motion and can ask for none
-                yield words, facet, kind, cell(judge, facet, replace(mix, kinds=(kind,)), seed, count)
+                if (topic, kind) not in NEVER:
+                    yield part, topic, kind, cell(judge, f"{part} {topic} {kind}", replace(mix, topics=(topic,), kinds=(kind,)),
+                                                  seed, count)  # fmt: skip
 
 
-def ndcg(margins_: Sequence[float], labels: Sequence[bool], k: int = 10) -> float:
+def ndcg(margins: Sequence[float], labels: Sequence[bool], k: int = 10) -> float:
     """Binary nDCG@k: gain 1 for a match, discount log2(rank + 1). 1 when there is nothing to find."""
-    order = sorted(range(len(labels)), key=lambda i: -margins_[i])
+    order = sorted(range(len(labels)), key=lambda i: -margins[i])
     found = sum(labels[i] / math.log2(rank + 2) for rank, i in enumerate(order[:k]))
     best = sum(1 / math.log2(rank + 2) for rank in range(min(k, sum(labels))))
     return found / best if best else 1.0
 
 
-def rankings(judge: Judge, seed: int, count: int) -> float:
-    """Mean nDCG@10 over mixed lists of twenty documents."""
-    values = []
-    for number in range(count):
-        rng = random.Random(f"ranking {seed} {number}")
-        asked = question(rng, Mix(pictures=0.1), 20)
-        values.append(ndcg(judge.ask(asked, rng.randrange(10**7)), asked.labels))
-    return sum(values) / len(values)
+def rankings(judge: Judge, seed: int, count: int) -> dict[str, float]:
+    """Mean nDCG@10 over mixed lists of twenty documents, per instruction."""
+    return {topic: statistics.mean(ndcg(whole(judge, s), s.question.labels)
+                                   for s in asked(f"ranking {topic}", Mix(topics=(topic,)), seed, count, 20))
+            for topic in GATE}  # fmt: skip
+
+
+def damaged(judge: Judge, seed: int, count: int) -> dict[str, float]:
+    """Mean nDCG@10 of one-facet questions with the prompt whole, and with each damage."""
+    questions = list(asked("damage", Mix(topics=GATE[1:]), seed, count, 20))
+    return {name: statistics.mean(ndcg(score(judge, s), s.question.labels) for s in questions)
+            for name, score in {"whole": whole, **DAMAGES}.items()}  # fmt: skip
 
 
 def calibration(cells: Sequence[Cell], bins: int = 10) -> float:
@@ -128,27 +104,40 @@ def calibration(cells: Sequence[Cell], bins: int = 10) -> float:
     return error / len(pairs)
 
 
+def apart(cells: Sequence[Cell]) -> dict[str, float]:
+    """Quartiles of the probability of matches and of non-matches: how clearly a score chart separates them."""
+    told: dict[str, float] = {}
+    for name, wanted in (("match", True), ("no match", False)):
+        values = [1 / (1 + math.exp(-m)) for c in cells for m, label in zip(c.margins, c.labels, strict=True) if label == wanted]
+        told |= {f"{name} {q}": round(v, 4) for q, v in zip(("25 %", "50 %", "75 %"), statistics.quantiles(values, n=4), strict=True)}
+    return told
+
+
 def measure(judge: Judge, seed: int, count: int) -> dict[str, Any]:
     """The whole report; the table goes to standard output as it grows."""
     began, rows, cells = time.monotonic(), dict[str, dict[str, dict[str, float]]](), dict[str, list[Cell]]()
-    for words, facet, kind, found in table(judge, seed, count):
-        if words not in rows:
-            print(f"\n{words:<16}" + "".join(f"{k:>10}" for k in KINDS))
-        if facet not in rows.setdefault(words, {}):
-            rows[words][facet] = {}
-        rows[words][facet][kind] = round(found.accuracy, 4)
-        cells.setdefault(words, []).append(found)
+    for part, topic, kind, found in table(judge, seed, count):
+        if part not in rows:
+            print(f"\n{part:<16}" + "".join(f"{k:>10}" for k in KINDS))
+        rows.setdefault(part, {}).setdefault(topic, {})[kind] = round(found.accuracy, 4)
+        cells.setdefault(part, []).append(found)
         if kind == KINDS[-1]:
-            shown = [rows[words][facet].get(k) for k in KINDS]
-            print(f"  {facet:<14}" + "".join(f"{'–' if v is None else f'{v:.3f}':>10}" for v in shown), flush=True)
-    means = {words: sum(c.accuracy for c in found) / len(found) for words, found in cells.items()}
-    report = {"seed": seed, "pairs_per_cell": 8 * count, "accuracy": rows,
-              "mean": {k: round(v, 4) for k, v in means.items()},
-              "ndcg_at_10_of_20": round(rankings(judge, seed, max(5, count)), 4),
-              "calibration_error": round(calibration(cells["known words"]), 4)}  # fmt: skip
-    print("\nmean " + ", ".join(f"{k} {v:.3f}" for k, v in means.items())
-          + f"; nDCG@10 of 20 mixed documents {report['ndcg_at_10_of_20']:.3f}"
-          + f"; calibration error {report['calibration_error']:.3f}")  # fmt: skip
+            line = [rows[part][topic].get(k) for k in KINDS]
+            print(f"  {topic:<14}" + "".join(f"{'–' if v is None else f'{v:.3f}':>10}" for v in line), flush=True)
+    few = max(5, count // 2)
+    report = {
+        "seed": seed, "pairs_per_cell": 8 * count, "accuracy": rows,
+        "mean": {part: round(statistics.mean(c.accuracy for c in found), 4) for part, found in cells.items()},
+        "lowest": {part: round(min(c.accuracy for c in found), 4) for part, found in cells.items()},
+        "ndcg_at_10_of_20": {k: round(v, 4) for k, v in rankings(judge, seed, few).items()},
+        "flips": round(flips(judge, seed, 4 * count), 4),
+        "damage": {k: round(v, 4) for k, v in damaged(judge, seed, count).items()},
+        "calibration_error": round(calibration(cells["known words"]), 4), "probability": apart(cells["known words"]),
+    }  # fmt: skip
+    for name in ("mean", "lowest", "ndcg_at_10_of_20", "flips", "damage", "calibration_error", "probability"):
+        value = report[name]
+        text = ", ".join(f"{k} {v:.3f}" for k, v in value.items()) if isinstance(value, dict) else f"{value:.3f}"
+        print(f"{name.replace('_', ' ')}: {text}")
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return report
 
@@ -156,14 +145,19 @@ def measure(judge: Judge, seed: int, count: int) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=Path("assets/demo-reranker"))
     parser.add_argument("--seed", type=int, default=1, help="of the questions and scenes; none was trained on")
-    parser.add_argument("--count", type=int, default=40, help="questions per cell, eight documents each")
+    parser.add_argument("--count", type=int, default=25, help="questions per cell, eight documents each")
     parser.add_argument("--save", action="store_true", help="write the table into the model's training.json")
+    parser.add_argument("--dump", type=Path, metavar="DIR", help="write pictures, clips, requests.jsonl and the right answers")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.dump:
+        topics = [(t, replace(m, topics=(t,))) for part, m, ts in PARTS if part != "unseen words" for t in ts]
+        print(dump(args.dump, (s for t, m in topics for s in asked(f"dump {t}", m, args.seed, args.count)), args.seed))
+        return 0
     report = measure(Judge(args.model), args.seed, args.count)
     if args.save:
         path = args.model / "training.json"
         kept = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(kept | {"check": report}, indent=1) + "\n")
-    return 0 if report["mean"]["known words"] >= 0.90 else 1
+    return 0 if report["mean"]["known words"] >= 0.96 and report["lowest"]["known words"] >= 0.90 else 1

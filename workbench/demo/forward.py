@@ -78,6 +78,25 @@ def see(visual: Any, items: Sequence[Item], gain: float = 0.0) -> tuple[Features
     return (first, rest), torch.cat(means)[back], owner
 
 
+class Memory:
+    """What a tower that does not learn says of each item of a pool: asked once, then kept in half precision."""
+
+    def __init__(self, visual: Any) -> None:
+        self.visual = visual
+        self._kept: dict[int, torch.Tensor] = {}  # [tokens, levels, hidden]
+
+    @torch.no_grad()
+    def features(self, items: Sequence[Item]) -> Features:
+        """As `see`, without a gradient."""
+        fresh = list({i.number: i for i in items if i.number not in self._kept}.values())
+        if fresh:
+            (first, rest), _, _ = see(self.visual, fresh)
+            parts = torch.stack([first, *rest], 1).half().split([i.groups * i.tokens for i in fresh])
+            self._kept |= {i.number: part.clone() for i, part in zip(fresh, parts, strict=True)}
+        first, *rest = torch.cat([self._kept[i.number] for i in items]).float().unbind(1)
+        return first, rest
+
+
 def read(model: Any, packed: Packed, features: Features | None, pads: set[int]) -> torch.Tensor:
     """Last hidden states [R, L, hidden] of packed rows."""
     return layers(model, packed, features, pads)[-1]

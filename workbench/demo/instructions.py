@@ -1,41 +1,47 @@
-"""Says in dozens of composed ways which facet of a scene counts; some ways are kept apart and never trained.
+"""Says in dozens of composed ways which facets of a scene count; some ways are kept apart and never trained.
 Knows nothing of scenes or labels."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 DEFAULT = "Given a search query, retrieve relevant candidates that answer the query."  # the family's own: everything counts
-FACETS = ("everything", "colour", "shape", "motion")
+EVERYTHING = "everything"
 
 NOUNS = {
     "colour": ("colour", "color", "hue", "tint", "colours"),
     "shape": ("shape", "form", "outline", "figure", "kind of shape"),
+    "size": ("size", "scale", "bigness", "dimensions"),
+    "count": ("number", "count", "quantity", "number of things", "number of shapes"),
+    "place": ("position", "place", "location", "spot"),
     "motion": ("direction", "motion", "movement", "direction of motion", "direction of movement"),
 }
-HELD_NOUNS = {"colour": ("shade of colour",), "shape": ("geometric shape",), "motion": ("direction of travel",)}
+HELD_NOUNS = {"colour": ("shade of colour",), "shape": ("geometric shape",), "size": ("overall size",),
+              "count": ("number of objects",), "place": ("whereabouts",), "motion": ("direction of travel",)}  # fmt: skip
 
-# {n} the facet's noun, {m} and {k} nouns of the other facets (which the sentence says to ignore)
+# {n} the facet's noun, {m} and {k} nouns of other facets (which the sentence says to ignore)
 ONE = (
     "Only the {n} matters.", "Only the {n} counts.", "Only {n} matters.", "Only {n} counts.", "Same {n}.", "The same {n}.",
     "Match the {n}.", "Match the {n} only.", "Match only the {n}.", "Match by {n}.", "Match on {n} alone.",
     "Judge by {n} alone.", "Judge the {n} only.", "Compare the {n}.", "Compare {n} only.", "Compare nothing but the {n}.",
     "Look at the {n} only.", "Look only at the {n}.", "Look for the same {n}.", "Nothing but the {n} matters.",
     "All that matters is the {n}.", "All that counts is {n}.", "What counts is the {n}.", "What matters is the {n}.",
-    "The {n} decides.", "The {n} must match.", "The {n} must be the same.", "{n} only.", "{n}", "By {n}.",
-    "Ignore everything except the {n}.", "Ignore everything but the {n}.", "Ignore all but {n}.",
-    "Ignore the {m}, match the {n}.", "Ignore the {m}; only the {n} counts.", "Ignore {m} and {k}, compare the {n}.",
-    "The {m} does not matter, the {n} does.", "The {n} matters, the {m} does not.", "The {n}, not the {m}.",
-    "Forget the {m}. Match the {n}.", "Any {m} will do, but the {n} must match.", "Whatever the {m}, match the {n}.",
-    "Find documents with the same {n}.", "Find documents with the same {n} as the query.",
+    "The {n} decides.", "The {n} must match.", "The {n} must be the same.", "{n} only.", "{n}", "By {n}.", "Just the {n}.",
+    "Just match the {n}.", "It is about the {n}.", "It depends on the {n} alone.", "This is only about the {n}.",
+    "Ignore everything except the {n}.", "Ignore everything but the {n}.", "Ignore all but {n}.", "Forget all but the {n}.",
+    "Find documents with the same {n}.", "Find documents with the same {n} as the query.", "Find the same {n}.",
     "Find things of the same {n}.", "Find what has the same {n}.", "Retrieve candidates with the same {n}.",
     "Retrieve documents that share the {n} of the query.", "Retrieve by {n}.", "Search by {n}.", "Rank by {n}.",
-    "Rank by {n} only.", "Given a search query, retrieve candidates of the same {n}.",
+    "Rank by {n} only.", "Order by {n}.", "Given a search query, retrieve candidates of the same {n}.",
     "Given a query, find documents whose {n} matches.", "A document is relevant if its {n} matches the query.",
     "A document answers the query when it has the same {n}.", "Relevant means the same {n}.",
     "I only care about the {n}.", "I care about the {n}.", "I want the same {n}.", "Please match the {n}.",
-    "Pay attention to the {n} only.", "Focus on the {n}.", "Use the {n} as the only criterion.",
-    "Is it the same {n}?", "Does the {n} agree?", "The {n} should agree with the query.",
+    "I am looking for the same {n}.", "I need the same {n}.", "Give me the same {n}.", "We only need the {n} to match.",
+    "Pay attention to the {n} only.", "Focus on the {n}.", "Use the {n} as the only criterion.", "Go by the {n}.",
+    "Is it the same {n}?", "Does the {n} agree?", "The {n} should agree with the query.", "Which ones have the same {n}?",
+    "Pictures of the same {n}.", "Anything of the same {n} will do.", "Everything with the same {n} is relevant.",
+    "Only the {n} is important.", "The {n} is what matters.", "The {n} alone decides.", "{n} is all that counts.",
 )  # fmt: skip
 # What people write when they name a facet to ignore it, in either order: drawn more often than its share.
 TWO = (
@@ -45,6 +51,18 @@ TWO = (
     "The {n} must match, the {m} may differ.", "The {n} matters, not the {m}.", "Only {n}, not {m} or {k}.",
     "Look at the {n}, not at the {m}.", "Compare the {n}, whatever the {m}.", "Any {m}, same {n}.", "Any {m}, but the same {n}.",
     "Ignore {m}, match {n}.", "Ignore the {m} and the {k}, only the {n} matters.", "Never mind the {m}, compare the {n}.",
+    "Ignore the {m}, match the {n}.", "Ignore the {m}; only the {n} counts.", "Ignore {m} and {k}, compare the {n}.",
+    "The {m} does not matter, the {n} does.", "The {n} matters, the {m} does not.", "The {n}, not the {m}.",
+    "Forget the {m}. Match the {n}.", "Any {m} will do, but the {n} must match.", "Whatever the {m}, match the {n}.",
+    "I do not care about the {m}, just the {n}.", "I don't care about the {m}, only the {n}.", "I care about the {n}, not the {m}.",
+    "The {m} is not important, the {n} is.", "The {m} can differ, the {n} cannot.", "Not the {m}, the {n}.",
+    "Same {n}; {m} and {k} do not matter.", "The {n} regardless of the {m}.", "Match {n} regardless of {m} and {k}.",
+)  # fmt: skip
+BOTH = (
+    "The {n} and the {m} must both match.", "Both {n} and {m} must match.", "Match {n} and {m}.", "Match the {n} and the {m}.",
+    "Same {n} and same {m}.", "The same {n} and {m}.", "Same {n} and {m}.", "{n} and {m} both count.", "{n} and {m}.",
+    "Only the {n} and the {m} matter.", "Find the same {n} and the same {m}.", "Compare {n} and {m}.",
+    "Rank by {n} and {m}.", "I care about the {n} and the {m}.", "{n} and {m} count, the {k} does not.",
 )  # fmt: skip
 ALL = (
     DEFAULT, "Match every detail.", "Match all details.", "Match everything.", "Everything must match.", "Everything counts.",
@@ -53,15 +71,14 @@ ALL = (
     "Find exact matches.", "Find exactly what the query says.", "Find exactly this.", "Retrieve exact matches.",
     "Match the whole query.", "The whole query must be answered.", "The whole description must match.",
     "Find documents that match the query in full.", "Find documents that match the query completely.",
-    "The {n} and the {m} must both match.", "Both {n} and {m} must match.", "Match {n} and {m} alike.",
-    "Match {n}, {m} and {k}.", "The {n}, the {m} and the {k} must match.", "{n}, {m} and {k} all count.",
-    "Same {n} and same {m}.", "The same {n} and {m}.", "Do not ignore the {n} or the {m}.", "Nothing may differ.",
-    "No detail may differ.", "Retrieve documents that answer the query.", "Retrieve relevant candidates.",
+    "Nothing may differ.", "No detail may differ.", "Retrieve documents that answer the query.", "Retrieve relevant candidates.",
     "Given a search query, retrieve relevant documents that answer the query.", "Find what the query asks for.",
     "A document is relevant if every detail matches the query.", "Relevant means the same in every detail.",
     "Judge by everything.", "Judge all details.", "Compare everything.", "Look at every detail.", "Rank by the whole query.",
-    "I care about every detail.", "I want exactly this.", "Please match every detail.",
-    "Given a web search query, retrieve relevant passages that answer the query",
+    "I care about every detail.", "I want exactly this.", "Please match every detail.", "Do not ignore anything.",
+    "Given a web search query, retrieve relevant passages that answer the query", "Does the document answer the query?",
+    "Find documents that answer the query.", "Which documents match the query?", "Match it all.", "It must all match.",
+    "Given a query, find the documents that match it.", "Show what the query asks for.", "Answer the query.",
 )  # fmt: skip
 
 # Never used in training.
@@ -75,21 +92,21 @@ HELD_ALL = (
 )  # fmt: skip
 
 
-def instruction(facet: str, rng: random.Random, *, held: bool = False, moving: bool = False) -> str:
-    """One way to say that `facet` counts. `held`: only ways that training never saw; `moving`: the query states a motion."""
-    if facet == "everything":
+def instruction(facets: Sequence[str], rng: random.Random, *, held: bool = False) -> str:
+    """One way to say that these one or two facets count, or everything. `held`: only ways that training never saw."""
+    if EVERYTHING in facets:
         if not held and rng.random() < 0.15:
             return DEFAULT
-        form = rng.choice(HELD_ALL if held else ALL)
-        if moving and "{n}" in form and "{k}" not in form:  # two facets named would leave the third open
-            form = "Match {n}, {m} and {k}."
-        nouns = [*rng.sample(["colour", "shape"], 2), "motion"]
+        return _vary(rng.choice(HELD_ALL if held else ALL), rng)
+    others = [f for f in NOUNS if f not in facets]
+    if len(facets) == 2:
+        named, form = [*rng.sample(list(facets), 2), rng.choice(others)], rng.choice(BOTH)
     else:
-        form = rng.choice(HELD_ONE if held else TWO if rng.random() < 0.3 else ONE)
-        nouns = [facet, *rng.sample([f for f in NOUNS if f != facet], 2)]
-    own = HELD_NOUNS[nouns[0]] if held and rng.random() < 0.25 else NOUNS[nouns[0]]
+        named = [facets[0], *rng.sample(others, 2)]
+        form = rng.choice(HELD_ONE if held else TWO if rng.random() < 0.35 else ONE)
+    own = HELD_NOUNS[named[0]] if held and len(facets) == 1 and rng.random() < 0.25 else NOUNS[named[0]]
     n = own[0] if rng.random() < 0.4 else rng.choice(own)
-    m, k = (rng.choice(NOUNS[other]) for other in nouns[1:])
+    m, k = (rng.choice(NOUNS[other]) for other in named[1:])
     return _vary(form.format(n=n, m=m, k=k), rng)
 
 

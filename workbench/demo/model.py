@@ -13,8 +13,8 @@ from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from workbench.demo.pool import LIMIT
 
 
-def configuration(tokenizer: Any, *, hidden: int = 128, layers: int = 4, depth: int = 4, vision: int = 128) -> Any:
-    """About 2.4 million parameters at the defaults."""
+def configuration(tokenizer: Any, *, hidden: int = 128, layers: int = 6, depth: int = 4, vision: int = 128) -> Any:
+    """About 2.7 million parameters at the defaults."""
     ids = tokenizer.convert_tokens_to_ids
     text = dict(vocab_size=len(tokenizer), hidden_size=hidden, intermediate_size=3 * hidden, num_hidden_layers=layers,
                 num_attention_heads=4, num_key_value_heads=2, head_dim=32, max_position_embeddings=4096,

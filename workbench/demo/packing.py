@@ -89,17 +89,18 @@ class Packer:
     def _text(self, text: str) -> Branch:
         return self.branch(text)
 
-    def question(
-        self, instruction: str, query: str | Item, documents: Sequence[str | Item], opening: str = OPEN
-    ) -> Row:
-        """`opening`: what stands before the instruction (a short one early in training)."""
+    def question(self, instruction: str, query: str | Item, documents: Sequence[str | Item], opening: str = OPEN,
+                 closing: str = CLOSE, wrap: tuple[str, str] = ("", "")) -> Row:  # fmt: skip
+        """`opening`: what stands before the instruction (a short one early in training). `closing`, `wrap` (around each
+        document): the faults that a check tries."""
         before, after = (ask(instruction, "\0")).split("\0")
         seen = query if isinstance(query, Item) else None
         told = "" if isinstance(query, Item) else query
         asked, head = self.side(before, seen, told + after), self.branch(opening)
         moved = tuple((t + head.length, h + head.length, w + head.length) for t, h, w in asked.positions)
         trunk = Branch(head.ids + asked.ids, head.positions + moved, head.length + asked.length)
-        branches = [self.side("", d, CLOSE) if isinstance(d, Item) else self.branch(d + CLOSE) for d in documents]
+        front, back = wrap[0], wrap[1] + closing
+        branches = [self.side(front, d, back) if isinstance(d, Item) else self.branch(front + d + back) for d in documents]
         items = ([seen] if seen else []) + [d for d in documents if isinstance(d, Item)]
         return Row(trunk, tuple(branches), tuple(items))
 
