@@ -103,7 +103,9 @@ def test_a_pair_stands_as_named(relation: str, axis: int) -> None:
         assert other[axis] - first[axis] > 20 and abs(other[1 - axis] - first[1 - axis]) < other[axis] - first[axis]
 
 
-@pytest.mark.parametrize(("place", "axis", "low"), [("left", 0, True), ("right", 0, False), ("top", 1, True), ("bottom", 1, False)])
+@pytest.mark.parametrize(
+    ("place", "axis", "low"), [("left", 0, True), ("right", 0, False), ("top", 1, True), ("bottom", 1, False)]
+)
 def test_a_thing_stands_at_its_place(place: str, axis: int, low: bool) -> None:
     for seed in range(10):
         ((x, y),) = blobs(draw(Scene("red", "square", place=place), seed, plain=True), (True, False, False))

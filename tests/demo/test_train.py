@@ -15,8 +15,8 @@ from workbench.demo.forward import margins, read, see
 from workbench.demo.packing import Packer, media_text, pack
 from workbench.demo.plan import Plan
 from workbench.demo.pool import UNSEEN, Item, Pool, clip, patches, picture, units
-from workbench.demo.prompts import CLOSE, OPEN, ask
 from workbench.demo.pool import scenes as all_scenes
+from workbench.demo.prompts import CLOSE, OPEN, ask
 from workbench.demo.scenes import Scene
 from workbench.demo.train import Trainer, train
 

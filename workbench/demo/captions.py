@@ -81,7 +81,8 @@ HELD_OBJECT_FORMS = ("a {s} coloured {c}", "some {c} {s}")
 HELD_GROUP_FORMS = ("{n} {s} coloured {c}",)
 HELD_PAIR_FORMS = ("you can see {o} {r} {p}",)
 HELD_ORDER_FORMS = ("{d} and afterwards {e}",)
-HELD_DENIED_FORMS = {"colour": ("everything except {c}",), "shape": ("everything except a {s}",), "both": ("a {s} which is not {c}",)}
+HELD_DENIED_FORMS = {"colour": ("everything except {c}",), "shape": ("everything except a {s}",),
+                     "both": ("a {s} which is not {c}",)}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

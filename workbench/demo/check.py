@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workbench.demo import card
 from workbench.demo.captions import Wording
 from workbench.demo.dump import dump
 from workbench.demo.flips import flips
@@ -109,7 +110,8 @@ def apart(cells: Sequence[Cell]) -> dict[str, float]:
     told: dict[str, float] = {}
     for name, wanted in (("match", True), ("no match", False)):
         values = [1 / (1 + math.exp(-m)) for c in cells for m, label in zip(c.margins, c.labels, strict=True) if label == wanted]
-        told |= {f"{name} {q}": round(v, 4) for q, v in zip(("25 %", "50 %", "75 %"), statistics.quantiles(values, n=4), strict=True)}
+        quartiles = zip(("25 %", "50 %", "75 %"), statistics.quantiles(values, n=4), strict=True)
+        told |= {f"{name} {q}": round(v, 4) for q, v in quartiles}
     return told
 
 
@@ -146,7 +148,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, default=Path("assets/demo-reranker"))
     parser.add_argument("--seed", type=int, default=1, help="of the questions and scenes; none was trained on")
     parser.add_argument("--count", type=int, default=25, help="questions per cell, eight documents each")
-    parser.add_argument("--save", action="store_true", help="write the table into the model's training.json")
+    parser.add_argument("--save", action="store_true", help="write the figures into training.json and the model card")
     parser.add_argument("--dump", type=Path, metavar="DIR", help="write pictures, clips, requests.jsonl and the right answers")
 
 
@@ -160,4 +162,5 @@ def run(args: argparse.Namespace) -> int:
         path = args.model / "training.json"
         kept = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps(kept | {"check": report}, indent=1) + "\n")
+        card.write(args.model)
     return 0 if report["mean"]["known words"] >= 0.96 and report["lowest"]["known words"] >= 0.90 else 1

@@ -4,9 +4,8 @@ Knows nothing of tables or of how the weights were made."""
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
-from workbench.demo.instructions import EVERYTHING, instruction
+from workbench.demo.instructions import instruction
 from workbench.demo.judge import Judge, show
 from workbench.demo.questions import KINDS, WORDING, Side, document, near, query
 

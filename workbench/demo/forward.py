@@ -91,7 +91,7 @@ class Memory:
         fresh = list({i.number: i for i in items if i.number not in self._kept}.values())
         if fresh:
             (first, rest), _, _ = see(self.visual, fresh)
-            parts = torch.stack([first, *rest], 1).half().split([i.groups * i.tokens for i in fresh])
+            parts = torch.split(torch.stack([first, *rest], 1).half(), [i.groups * i.tokens for i in fresh])
             self._kept |= {i.number: part.clone() for i, part in zip(fresh, parts, strict=True)}
         first, *rest = torch.cat([self._kept[i.number] for i in items]).float().unbind(1)
         return first, rest

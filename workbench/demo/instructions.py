@@ -54,7 +54,8 @@ TWO = (
     "Ignore the {m}, match the {n}.", "Ignore the {m}; only the {n} counts.", "Ignore {m} and {k}, compare the {n}.",
     "The {m} does not matter, the {n} does.", "The {n} matters, the {m} does not.", "The {n}, not the {m}.",
     "Forget the {m}. Match the {n}.", "Any {m} will do, but the {n} must match.", "Whatever the {m}, match the {n}.",
-    "I do not care about the {m}, just the {n}.", "I don't care about the {m}, only the {n}.", "I care about the {n}, not the {m}.",
+    "I do not care about the {m}, just the {n}.", "I don't care about the {m}, only the {n}.",
+    "I care about the {n}, not the {m}.",
     "The {m} is not important, the {n} is.", "The {m} can differ, the {n} cannot.", "Not the {m}, the {n}.",
     "Same {n}; {m} and {k} do not matter.", "The {n} regardless of the {m}.", "Match {n} regardless of {m} and {k}.",
 )  # fmt: skip

@@ -64,8 +64,9 @@ class Shown:
 
     def sides(self) -> Iterator[tuple[Side, str | Item, int]]:
         """Query and documents, each with what is shown of it and the seed it was drawn from."""
-        for i, pair in enumerate(zip((self.question.query, *self.question.documents), (self.query, *self.documents), strict=True)):
-            yield *pair, 100 * self.seed + i
+        sides = (self.question.query, *self.question.documents)
+        for i, (side, drawn) in enumerate(zip(sides, (self.query, *self.documents), strict=True)):
+            yield side, drawn, 100 * self.seed + i
 
 
 def shown(question: Question, seed: int) -> Shown:

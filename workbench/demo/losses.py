@@ -59,7 +59,7 @@ class Losses(torch.nn.Module):
 
     def _each(self, guesses: torch.Tensor, truth: torch.Tensor, names: list[str], sizes: list[int]) -> Loss:
         loss, right = guesses.new_zeros(()), dict[str, float]()
-        for name, guess, wanted in zip(names, guesses.split(sizes, dim=1), truth.unbind(1), strict=True):
+        for name, guess, wanted in zip(names, torch.split(guesses, sizes, dim=1), truth.unbind(1), strict=True):
             known = wanted >= 0
             if known.any():
                 # the mean over all rows, not over the few that know it: a rare facet weighs as much as it is seen

@@ -50,7 +50,7 @@ class Plan:
 
     looks: int = 1500  # first the vision tower alone is taught plain facts of pictures and clips
     looked: int = 256
-    steps: int = 6000
+    steps: int = 4000
     rows: int = 20
     length: int = 288
     rate: float = 2e-3  # of AdamW: embeddings, mergers, biases, norms

@@ -9,7 +9,17 @@ from dataclasses import dataclass, replace
 
 from workbench.demo.captions import Wording, caption, denial, partial
 from workbench.demo.instructions import EVERYTHING, instruction
-from workbench.demo.scenes import DIRECTIONS, FACETS, OPPOSITE, Scene, fact, plausible, random_pair, random_scene, swapped
+from workbench.demo.scenes import (
+    DIRECTIONS,
+    FACETS,
+    OPPOSITE,
+    Scene,
+    fact,
+    plausible,
+    random_pair,
+    random_scene,
+    swapped,
+)
 
 WORDING = Wording()
 KINDS = ("picture", "clip", "caption")
@@ -85,7 +95,7 @@ def near(wanted: Side, counts: Collection[str], match: bool, rng: random.Random)
     if wanted.scene.relation:
         return _near_pair(wanted.scene, missed, rng)
     scene = random_scene(rng, moving=True)
-    if not counts & {"count"} and rng.random() < 0.5:
+    if "count" not in counts and rng.random() < 0.5:
         scene = replace(scene, count=1)
     if "then" in counts:
         return _near_order(wanted.scene, counts, missed, scene, rng)

@@ -1,5 +1,5 @@
-"""Writes the scenarios that the page opens with (a need, a query, two instructions, drawn documents with grades) and the
-scenes that can be added to them. Knows nothing of the model that ranks them; grades belong to the need, never to an instruction."""
+"""Writes the scenarios that the page opens with (a need, a query, two instructions, drawn documents with grades) and the scenes
+that can be added. Knows nothing of the model that ranks them; grades belong to the need, never to an instruction."""
 
 from __future__ import annotations
 
@@ -88,8 +88,9 @@ SCENARIOS = (
         "Pictures and sentences stand in one ranking. Under A crosses win; under B what is large, shown or told.",
         Entry(0, text="a large green cross"), "Match the shape.", "Only the size counts.",
         (Entry(3, shape("purple", "heart", size="large")), Entry(0, shape("green", "cross", size="small")),
-         Entry(3, text="a huge orange ring"), Entry(0, text="a tiny green cross"), Entry(3, shape("cyan", "triangle", size="large")),
-         Entry(0, text="a little pink crescent"), Entry(3, text="a big yellow box"), Entry(0, shape("red", "cross", size="small"))),
+         Entry(3, text="a huge orange ring"), Entry(0, text="a tiny green cross"),
+         Entry(3, shape("cyan", "triangle", size="large")), Entry(0, text="a little pink crescent"),
+         Entry(3, text="a big yellow box"), Entry(0, shape("red", "cross", size="small"))),
     ),
     Scenario(
         "count", "Count: how many there are", "three of anything",

@@ -120,8 +120,9 @@ class Trainer:
         if dist.is_initialized():
             flat = torch.cat([g.flatten() for g in grads])
             dist.all_reduce(flat)
-            torch._foreach_copy_(grads, [part.view_as(g) for part, g in
-                                         zip(flat.div_(dist.get_world_size()).split([g.numel() for g in grads]), grads, strict=True)])  # fmt: skip
+            parts = torch.split(flat.div_(dist.get_world_size()), [g.numel() for g in grads])
+            for grad, part in zip(grads, parts, strict=True):
+                grad.copy_(part.view_as(grad))
         torch.nn.utils.clip_grad_norm_([w for w in self.weights if w.grad is not None], 1.0)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
