@@ -19,6 +19,7 @@ from workbench.demo.scenes import DIRECTIONS, OPPOSITE, Scene, plausible, random
 
 SIDE = 128  # pixels: pleasant to look at; the model gets them shrunk to 96×96
 FIRST_SEED = 2 * 10**9  # apart from those of training and of `check`
+ORDER = (10, 20, 30, 60, 70, 80)  # in the menu; the two between them are about templates, and written by hand
 COUNTED = {2: "two", 3: "three"}
 
 
@@ -149,14 +150,15 @@ def render(scene: Scene, folder: Path, seed: int) -> Path:
     return path
 
 
-def write(scenario: Scenario, out: Path, first_seed: int) -> Path:
-    """One scenario's JSON and media; the same bytes for the same seed and encoder."""
+def write(scenario: Scenario, out: Path, number: int) -> Path:
+    """The JSON and media of the scenario at `number`; the same bytes for the same encoder."""
+    first_seed = FIRST_SEED + 100 * number
     folder = out / scenario.name
     documents = [
         {"id": f"d{i}", "label": label(entry), "content": content(entry, folder, first_seed + i), "grade": entry.grade}
         for i, entry in enumerate(scenario.documents, 1)
     ]
-    told = {"name": scenario.name, "title": scenario.title, "need": scenario.need, "look": scenario.look,
+    told = {"name": scenario.name, "order": ORDER[number], "title": scenario.title, "need": scenario.need, "look": scenario.look,
             "query": {"content": content(scenario.query, folder, first_seed)}, "documents": documents,
             "a": {"instruction": scenario.a}, "b": {"instruction": scenario.b}}  # fmt: skip
     path = out / f"{scenario.name}.json"
@@ -195,6 +197,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     for number, scenario in enumerate(SCENARIOS):
-        print(write(scenario, args.out, FIRST_SEED + 100 * number))
+        print(write(scenario, args.out, number))
     print(write_scenes(args.scenes))
     return 0
