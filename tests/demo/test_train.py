@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from workbench.demo import model, tokenizer
 from workbench.demo.forward import margins, read, see
+from workbench.demo.muon import orthogonal
 from workbench.demo.packing import Packer, media_text, pack
 from workbench.demo.plan import Plan
 from workbench.demo.pool import UNSEEN, Item, Pool, clip, patches, picture, units
@@ -30,7 +32,11 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def pool() -> Pool:
-    """One small item for every scene there is: each picture and clip is drawn once and stands for all of its kind."""
+    return stand_ins()
+
+
+def stand_ins() -> Pool:
+    """One small item for every scene there is: a picture and a clip, drawn once, stand for all of their kind."""
     still = picture(Scene("red", "star"), 1, (64, 64))
     film = clip(Scene("red", "star", motion="left"), 1, (64, 64), coded=False)
     return Pool(replace(still if kind == "picture" else film, scene=scene) for kind, scene, _ in all_scenes())
@@ -110,3 +116,33 @@ def test_questions_fill_rows_with_both_answers(words: Any, pool: Pool) -> None:
     assert 0.3 < batch.labels.mean() < 0.7 and len(batch.labels) == len(batch.ends)
     row, at = batch.caption_at[0]
     assert batch.packed.ids[row, at + 1] == batch.caption_ids[0]
+
+
+def test_an_inner_update_is_orthogonal() -> None:
+    for shape in ((24, 64), (64, 24)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(*shape, generator=torch.Generator().manual_seed(1))))
+        assert values.min() > 0.5 and values.max() < 1.3
+
+
+def side_by_side(rank: int, folder: Path) -> None:
+    """One of two processes: a few looks and steps, then its weights go to a file."""
+    import torch.distributed as dist
+
+    torch.set_num_threads(1)
+    words = PreTrainedTokenizerFast.from_pretrained(folder / "words")
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2)
+    trainer = Trainer(Plan(steps=2, rows=4, length=160, warmup=2, looks=1, looked=8, processes=2), words, stand_ins(), rank, **TINY)
+    assert train(trainer, folder, lambda line: None, lambda: False)
+    torch.save(trainer.model.state_dict(), folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_end_with_the_same_weights(words: Any, tmp_path: Path) -> None:
+    words.save_pretrained(tmp_path / "words")
+    torch.multiprocessing.spawn(side_by_side, (tmp_path,), 2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    fresh = model.fresh(words, Plan().seed, **TINY).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], fresh[name]) for name in first)
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert kept["step"] == 2 and kept["looked"] == 1

@@ -38,7 +38,7 @@ class Stage:
 EARLY = ("everything", "colour", "shape", "shape", "size", "count", "motion")
 # First to compare, with a short prompt; then whole prompts and every wording; last the tower again, with all the rest.
 STAGES = (
-    Stage(0.25, Mix(topics=EARLY, wording=Wording(synonyms=0.25), shown=0.1), SHORT, 0.5, 0.5, words=2),
+    Stage(0.32, Mix(topics=EARLY, wording=Wording(synonyms=0.25), shown=0.1), SHORT, 0.5, 0.5, words=2),
     Stage(0.80, Mix(), OPEN, 0.0, 0.3, words=3),
     Stage(1.00, Mix(), OPEN, 0.0, 0.1, words=4, live=True),
 )
@@ -50,7 +50,7 @@ class Plan:
 
     looks: int = 1500  # first the vision tower alone is taught plain facts of pictures and clips
     looked: int = 256
-    steps: int = 4000
+    steps: int = 3000
     rows: int = 20
     length: int = 288
     rate: float = 2e-3  # of AdamW: embeddings, mergers, biases, norms
