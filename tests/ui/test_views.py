@@ -173,6 +173,19 @@ def test_the_verdict_claims_no_more_than_is_judged() -> None:
     assert "A and B give the same scores" in verdict([3, 0, 0], [3, 2, 1])
 
 
+def test_the_same_prompt_on_both_sides_has_no_winner() -> None:
+    def encoded(ids: tuple[int, ...]) -> ScoreResult:
+        pair = Pair(QUERY, Document("d", (Text("D"),)), (RenderedPrompt("D"),))
+        return ScoreResult(0, pair.document, Encoding(pair, ids, ((0, 1),)), Score(1.0, 0.7))
+
+    def verdict(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+        sides = [ranking(VARIANT, QUERY, [encoded(ids)]) for ids in (a, b)]
+        return ranking_view.verdict_html(Run(sides[0], sides[1], [Face("d", "", 3)]), 1)
+
+    assert "A and B are the same prompt" in verdict((1,), (1,)) and "neither is better" in verdict((1,), (1,))
+    assert "same prompt" not in verdict((1,), (2,)) and "same scores" in verdict((1,), (2,))
+
+
 def test_a_partial_run_is_called_stopped() -> None:
     whole = run([1, 2], [1, 2])
     half = Run(whole.a, ranking(VARIANT, QUERY, [result(0, 1.0)], partial=True), whole.faces)
