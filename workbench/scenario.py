@@ -1,4 +1,5 @@
-"""Reads a prepared question (assets/scenarios/*.json) into a query, documents, labels, grades and two ways of asking.
+"""Reads a prepared question (assets/scenarios/*.json) into a query, documents, labels, grades and two ways of asking, and the
+list of shipped scenes (assets/scenes/index.json) that can be added to it.
 
 Knows nothing of models or screens; grades belong to the stated need, never to an instruction.
 """
@@ -9,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from workbench.media import Library, read_content
 from workbench.types import JSON, Document, Query, RequestInvalid, Row, WorkbenchError
@@ -76,11 +78,43 @@ def read_scenario(path: Path, library: Library) -> Scenario:
     )
 
 
-def _load(path: Path) -> dict[str, JSON]:
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A shipped picture or clip that can be added to the documents. `label` is what a list calls it."""
+
+    path: Path
+    label: str
+    kind: Literal["picture", "clip"]
+
+
+def read_scenes(folder: Path) -> tuple[Scene, ...]:
+    """What `index.json` of a folder lists, in its order; () where there is none. RequestInvalid says what is wrong where."""
+    path = folder / "index.json"
+    if not path.is_file():
+        return ()
+    value = _json(path)
+    if not isinstance(value, list):
+        raise RequestInvalid("must hold a list of scenes", where=path.name)
+    return tuple(_scene(entry, folder, f"{path.name}[{i}]") for i, entry in enumerate(value))
+
+
+def _scene(value: JSON, folder: Path, where: str) -> Scene:
+    file, label, kind = (value.get(name) for name in ("file", "label", "kind")) if isinstance(value, dict) else (None,) * 3
+    if not (isinstance(file, str) and isinstance(label, str) and kind in ("picture", "clip")) or "/" in file:
+        hint = 'Expected {"file": "red-star.png", "label": "red star, picture", "kind": "picture" or "clip"}.'
+        raise RequestInvalid("is no scene", where=where, hint=hint)
+    return Scene(folder / file, label, kind)
+
+
+def _json(path: Path) -> JSON:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RequestInvalid(f"is no scenario that can be read ({error})", where=path.name) from error
+        raise RequestInvalid(f"cannot be read ({error})", where=path.name) from error
+
+
+def _load(path: Path) -> dict[str, JSON]:
+    value = _json(path)
     if not isinstance(value, dict):
         raise RequestInvalid("must hold one JSON object", where=path.name)
     return value
