@@ -57,6 +57,13 @@
   };
   document.addEventListener('click', (event) => {
     if (event.target.closest?.('#add-scene')) scenes(root().dataset.scenes !== 'open');
+    if (!event.target.closest?.('#scenes .scene')) return;
+    const seen = new MutationObserver(() => { // the tray shows what came in
+      const strip = at('tray').querySelector('.html-container > div');
+      strip.scrollTo({left: strip.scrollWidth, top: strip.scrollHeight});
+      seen.disconnect();
+    });
+    seen.observe(at('tray'), {childList: true, subtree: true});
   });
   document.addEventListener('keydown', (event) => {
     const tile = event.target.closest?.('#scenes .scene');

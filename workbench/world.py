@@ -108,11 +108,15 @@ class Judge:
 # ---------------------------------------------------------------- texts
 def foreign_text(world: World, text: str) -> bool:
     """More than one word in ten is unknown, or a word is written in letters that English lacks; blank text is at home."""
-    words = [word.lower() for word in WORD.findall(text)]
-    unknown = [word for word in words if not _knows(world, word)]
+    words, unknown = WORD.findall(text), unknown_words(world, text)
     if not words:
         return bool(text.strip())  # signs alone
     return len(unknown) * FORGIVEN > len(words) or any(not word.isascii() for word in unknown)
+
+
+def unknown_words(world: World, text: str) -> list[str]:
+    """The words and numbers that the world does not have, in lower case, in order, repeats included."""
+    return [word for word in map(str.lower, WORD.findall(text)) if not _knows(world, word)]
 
 
 def _knows(world: World, word: str) -> bool:

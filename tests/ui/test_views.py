@@ -24,7 +24,7 @@ from workbench.types import (
     Text,
     Variant,
 )
-from workbench.ui import charts, export_view, page_view, prompt_view, ranking_view, side_view, tray_view
+from workbench.ui import charts, export_view, page_view, prompt_view, ranking_view, side_view, tray_view, world_view
 from workbench.ui.figures import Face, label_of, numbers, picture_of, sentence
 from workbench.ui.ranking_view import Run, ndcg
 
@@ -203,6 +203,7 @@ def views() -> list[str]:
     item = Encoding(pair, (1, 99, 2), spans)
     face = Face(HOSTILE, "")
     error = TemplateInvalid(HOSTILE, line=2, hint=HOSTILE)
+    foreign = world_view.Foreign(words=(HOSTILE,), documents=((HOSTILE, HOSTILE),))
     return [
         ranking_view.results_html(hostile),
         ranking_view.verdict_html(hostile, 2),
@@ -211,6 +212,8 @@ def views() -> list[str]:
         prompt_view.budget_html(item, 10),
         tray_view.tray_html([pair.document, error], [face, face]),
         tray_view.query_media_html([""], [HOSTILE]),
+        tray_view.gallery_html([HOSTILE], [""]),
+        world_view.foreign_html(HOSTILE, HOSTILE, foreign, world_view.OFFERS),
         side_view.lint_html("a", error),
         side_view.lint_html("a", item, HOSTILE),
         page_view.notice_html(error),
@@ -238,6 +241,17 @@ def test_labels_and_pictures() -> None:
         raise PromptInvalid("no")
 
     assert "th-bad" in picture_of([Image("0" * 64)], fails)
+
+
+def test_the_notice_speaks_grammar() -> None:
+    def said(**fields: object) -> str:
+        return world_view.foreign_html("m", "shapes.", world_view.Foreign(**fields), ())  # type: ignore[arg-type]
+
+    assert said() == "" and "The query is outside what m knows" in said(query=True) and "ever saw: shapes." in said(query=True)
+    assert "Instruction A is outside" in said(sides=("a",)) and "Both instructions are outside" in said(sides=("a", "b"))
+    assert "no idea of “dog”, “&lt;b&gt;”." in said(query=True, words=("dog", "<b>"))
+    four = tuple((f"d{i}", f"l{i}") for i in range(4))
+    assert "The query and 4 documents (l0, l1, l2, …) are outside" in said(query=True, documents=four)
 
 
 def test_stale_names_the_side() -> None:

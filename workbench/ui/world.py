@@ -19,7 +19,7 @@ from workbench.ui.loop import Loop
 from workbench.ui.ranking_view import SIDES
 from workbench.ui.rows import face_of
 from workbench.ui.world_view import OFFERS, Foreign, Offer, foreign_html
-from workbench.world import Judge, World, read_world
+from workbench.world import Judge, World, read_world, unknown_words
 
 
 @dataclass
@@ -49,10 +49,14 @@ class Border:
         """What of a question lies outside. A row that cannot be read says so itself."""
         strange = self.judge.foreign
         rows = [i for i, r in enumerate(asked.rows) if isinstance(r, Document) and strange(world, r.content)]
-        told = {side: asked.variants[side].instruction for side in SIDES}
+        query = strange(world, asked.query.content)
+        told = {side: asked.variants[side].instruction or "" for side in SIDES}
+        told = {side: text for side, text in told.items() if strange(world, [Text(text)])}
+        asking = [*(p.text for p in asked.query.content if query and isinstance(p, Text)), *told.values()]
         return Foreign(
-            query=strange(world, asked.query.content),
-            sides=tuple(side for side, text in told.items() if text and strange(world, [Text(text)])),
+            query=query,
+            sides=tuple(told),
+            words=tuple(dict.fromkeys(word for text in asking for word in unknown_words(world, text))),
             documents=tuple((asked.items[i]["id"], face_of(asked.items[i], desk.no_thumb).label) for i in rows),
         )
 

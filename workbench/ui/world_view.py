@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from workbench.ui.figures import count, esc, shorten
 
 NAMED = 3  # documents that are called by their labels
+WORDS = 5  # unknown words that are told
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What lies outside: the query, the instruction of these sides, these documents as (id, label)."""
+    """What lies outside: the query, the instruction of these sides, these documents as (id, label).
+
+    `words`: what the model does not know of the query and the instructions.
+    """
 
     query: bool = False
     sides: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
 
 
@@ -48,8 +53,8 @@ def foreign_html(model: str, saw: str, found: Foreign, offers: Sequence[Offer]) 
     buttons = "".join(map(_offer, offers))
     return (
         f'<div class="abroad" role="status" data-foreign="{esc(" ".join(marks))}"><div>'
-        f"<b>{_capital(_joined(things))} {verb} outside what {esc(shorten(model, 28))} knows</b>, so these scores mean nothing. "
-        f'<span class="muted">All it ever saw: {esc(saw.rstrip("."))}.</span></div>'
+        f"<b>{_capital(_joined(things))} {verb} outside what {esc(shorten(model, 28))} knows</b>: do not trust these scores. "
+        f'{_unknown(found.words)}<span class="muted">All it ever saw: {esc(saw.rstrip("."))}.</span></div>'
         + (f'<div class="offers"><span>Models for real work:</span>{buttons}</div>' if buttons else "")
         + "</div>"
     )
@@ -64,6 +69,11 @@ def _things(found: Foreign) -> list[str]:
         more = ["…"] if len(found.documents) > NAMED else []
         things.append(f"{count(len(found.documents), 'document')} ({', '.join([*labels, *more])})")
     return things
+
+
+def _unknown(words: Sequence[str]) -> str:
+    told = [f"“{esc(shorten(word, 24))}”" for word in words[:WORDS]]
+    return f"It has no idea of {', '.join(told)}{' and more' if len(words) > WORDS else ''}. " if told else ""
 
 
 def _joined(things: Sequence[str]) -> str:
