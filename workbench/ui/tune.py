@@ -239,6 +239,7 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
         start.then(**_preview(loop, tune), **LIVE)
         start.then(**rank, **SCORE)
         start.then(**judge, **LIVE)
+        start.then(lambda: "", None, tune.said, **LIVE)  # what was said of the rows before
     sides = (tune.a, tune.b)
     templates, instructions = [s.template for s in sides], [s.instruction for s in sides]
     chosen = tune.foreign.click(

@@ -88,7 +88,8 @@ def _offer(offer: Offer) -> str:
     """Weights take two bytes a parameter in bfloat16, as on an accelerator, and four in float32, as on a CPU."""
     gpu, cpu = (f"{offer.parameters * size:.1f}" for size in (2, 4))
     reads = "text, pictures, clips" if offer.media else "text only"
+    title = f"use {offer.name}: its weights take {gpu} GB in bfloat16 on a GPU, {cpu} GB in float32 on a CPU"
     return (
-        f'<button type="button" data-do="model" data-model="{esc(offer.name)}" title="choose {esc(offer.name)}">'
-        f"<b>{esc(offer.name)}</b> <span>{reads} · weights {gpu} GB on a GPU (bf16), {cpu} GB on a CPU (fp32)</span></button>"
+        f'<button type="button" data-do="model" data-model="{esc(offer.name)}" title="{esc(title)}">'
+        f"<b>{esc(offer.name)}</b> <span>{reads} · {gpu} GB (bf16, GPU), {cpu} GB (fp32, CPU)</span></button>"
     )
