@@ -19,14 +19,24 @@ __all__ = ["Scene", "draw", "film", "jpeg", "model_with_world", "mp4", "scenes_f
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 MODEL, SCENES = ASSETS / "demo-reranker", ASSETS / "scenes"
 WORDS = """
-    a about above all alone an and answer answers any anything are as at background be below big blue both bottom box but by
-    candidates care circle colour colours compare count counts crescent crimson cross cyan dark decides detail details different
-    direction disc do document documents does down drawing drifting each every everything exact find form from given going
-    golden green grey has heart hearts here huge ignore image in instruction is it large left little location look lower match
-    matches matter matters middle motion move moves moving must navy no not nothing number object objects of on one only or
-    orange passages pentagram picture pink place plain position purple query rank red relevant retrieve right ring same search
-    see shape shapes show shows side size small something square star stars tell that the then there thing things this three
-    tint tiny to top triangle triangles two up upper upwards violet we web what whatever whether which white whole with yellow
+    a about above afterwards agree all alone am an and answer answered answers any anything appear appearing appears aqua
+    are as asks at attention background be below beneath big bigness blue both bottom box boxes but by can candidates
+    cannot care circle circles climb climbing climbs clip cobalt color colour coloured colours compare completely consider
+    count counts crescent crescents crimson criterion cross crosses cyan dark decides depends describes description detail
+    details differ dimensions direction disappear disappearing disappears disc discs disregard do document documents does
+    don't dot dots down downwards drawing drift drifting drifts drop dropping drops each else emerald every everything
+    exact exactly except fall falling falls figure find first focus footage for forget form full geometric give given
+    glide glides gliding go goes going golden green grey half has have head heading heads heart hearts here hoop hoops hue
+    huge i if ignore image important in is it its judge just kind large left leftwards lemon little location look looking
+    love lower match matches matter matters may me means mind moon moons motion move movement moves moving must navy near
+    need never no not nothing number objects of on one ones only or orange order outline over overall pair passages pay
+    pentagram pentagrams photo picture pictures pink place plain please plus pop popping pops position purple quantity
+    query rank red regardless relevant retrieve right rightwards ring rings rise rises rising rose same says scale scarlet
+    search see seen shade shape shapes share should show showing shows side sign signs single sink sinking sinks size
+    slide slides sliding small some something spot square squares star stars tangerine that the them then there thing
+    things this three tint tiny to top travel travelling travels triangle triangles turquoise two under underneath up
+    upper upwards use vanish vanishes vanishing video violet want we web wedge wedges what whatever when whereabouts which
+    white whole whose will with yellow you
 """.split()
 
 
