@@ -50,6 +50,36 @@
     if (event.target.closest?.('#add-text')) root().dataset.tray = 'open';
   }, true);
 
+  // The scenes fold in and out; arrow keys walk over the tiles, Escape folds them.
+  const scenes = (open) => {
+    root().dataset.scenes = open ? 'open' : '';
+    at('add-scene')?.setAttribute('aria-expanded', String(open));
+  };
+  document.addEventListener('click', (event) => {
+    if (event.target.closest?.('#add-scene')) scenes(root().dataset.scenes !== 'open');
+    if (!event.target.closest?.('#scenes .scene')) return;
+    const seen = new MutationObserver(() => { // the tray shows what came in
+      const strip = at('tray').querySelector('.html-container > div');
+      strip.scrollTo({left: strip.scrollWidth, top: strip.scrollHeight});
+      seen.disconnect();
+    });
+    seen.observe(at('tray'), {childList: true, subtree: true});
+  });
+  document.addEventListener('keydown', (event) => {
+    const tile = event.target.closest?.('#scenes .scene');
+    if (!tile || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Escape') {
+      scenes(false);
+      at('add-scene')?.focus();
+      return;
+    }
+    const all = [...tile.parentElement.children], row = all.filter((t) => t.offsetTop === all[0].offsetTop).length;
+    const step = {ArrowLeft: -1, ArrowRight: 1, ArrowUp: -row, ArrowDown: row}[event.key];
+    if (!step) return;
+    event.preventDefault();
+    all[all.indexOf(tile) + step]?.focus();
+  });
+
   // A pasted body fills the fields at once.
   document.addEventListener('paste', (event) => {
     if (event.target.closest?.('#paste')) setTimeout(() => at('paste-go')?.click(), 250);

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS: list[list[str]] = [
     ["types", "worker", "sandbox", "decoder"],
     ["template", "media"],
-    ["scorers", "scenario"],
+    ["scorers", "scenario", "world"],
     ["rerank", "pool", "export"],
     ["wire", "paste"],
     ["api", "commands", "ui", "__main__"],

@@ -117,3 +117,12 @@ def test_a_large_model_gives_its_weights_back_before_the_next_scores(
     logit(tiny_qwen3_vl)
     assert not own.pool.get(str(tiny_qwen3)).facts().loaded
     assert logit(tiny_qwen3) == first
+
+
+def test_a_name_stands_for_a_folder_only_where_folders_may_be_read(bench: Bench, tmp_path: Path) -> None:
+    (shipped := tmp_path / "mine").mkdir()
+    for hosted in (False, True):
+        pool = Pool(bench.families, bench.library, shipped, offered_only=hosted)
+        assert pool.folder("mine") == pool.folder(" mine ") == shipped
+        assert pool.folder(str(tmp_path)) == (None if hosted else tmp_path)
+        assert pool.folder("Qwen/Qwen3-Reranker-0.6B") is None and pool.folder("") is None

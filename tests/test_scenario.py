@@ -61,11 +61,31 @@ def test_what_is_wrong_is_said(tmp_path: Path, library: Library, fields: dict[st
         read_scenario(write(tmp_path, **fields), library)
 
 
+def test_a_template_may_be_a_file_of_its_own_taken_byte_for_byte(tmp_path: Path, library: Library) -> None:
+    (tmp_path / "t.jinja").write_bytes(b"{{ x }} \r\n\n")
+    path = write(tmp_path, b={"template_file": "t.jinja"})
+    assert read_scenario(path, library).b.template == "{{ x }} \r\n\n"
+    with pytest.raises(RequestInvalid, match=r"one\.json: b: gone\.jinja"):
+        read_scenario(write(tmp_path, b={"template_file": "gone.jinja"}), library)
+    with pytest.raises(RequestInvalid, match="both"):
+        read_scenario(write(tmp_path, b={"template_file": "t.jinja", "template": "x"}), library)
+
+
+def test_the_menu_follows_order_then_name(tmp_path: Path) -> None:
+    for name, order in {"a": None, "b": 2, "c": 1, "d": None, "e": True}.items():
+        write(tmp_path, name, title=name.upper(), **({} if order is None else {"order": order}))
+    assert list(titles(tmp_path)) == ["c", "b", "a", "d"]  # an order that is no number is a broken file
+
+
+def test_the_shipped_menu() -> None:
+    first = ["flip", "motion", "picture-query", "nothing-changed", "page-you-followed"]
+    assert list(titles(SHIPPED))[:5] == first
+
+
 def test_a_broken_file_is_left_out_of_the_menu(tmp_path: Path) -> None:
     write(tmp_path, "b", title="B")
-    write(tmp_path, "flip", title="F")
     (tmp_path / "a.json").write_text("{")
-    assert titles(tmp_path) == {"flip": "F", "b": "B"}
+    assert titles(tmp_path) == {"b": "B"}
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.json")), ids=lambda p: p.stem)

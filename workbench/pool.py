@@ -57,6 +57,14 @@ class Pool:
         shipped = (self.shipped.name,) if self.shipped else ()
         return (*shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
 
+    def folder(self, model: str) -> Path | None:
+        """The folder that a model's name stands for: the shipped one, or a path where folders may be read."""
+        name = model.strip()
+        if self.shipped is not None and name == self.shipped.name:
+            return self.shipped
+        path = Path(name)
+        return path if name and not self.offered_only and path.is_dir() else None
+
     def get(self, model: str, report: Callable[[str], None] = lambda _: None) -> Scorer:
         """The scorer of a model, opened if need be: its tokenizer and configs, not its weights.
 

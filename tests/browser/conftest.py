@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -67,8 +68,8 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Open]:
+@contextmanager
+def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
     """Opens the page in a session of its own, waits until it is ranked, and at the end says what went wrong in it."""
     problems: list[str] = []
     contexts = []
@@ -90,6 +91,12 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Open]:
+    with opened_pages(browser, address) as opened:
+        yield opened
 
 
 def _watch(page: Page, address: str, problems: list[str]) -> None:

@@ -24,7 +24,7 @@ from workbench.types import (
     Text,
     Variant,
 )
-from workbench.ui import charts, export_view, page_view, prompt_view, ranking_view, side_view, tray_view
+from workbench.ui import charts, export_view, page_view, prompt_view, ranking_view, side_view, tray_view, world_view
 from workbench.ui.figures import Face, label_of, numbers, picture_of, sentence
 from workbench.ui.ranking_view import Run, ndcg
 
@@ -173,6 +173,19 @@ def test_the_verdict_claims_no_more_than_is_judged() -> None:
     assert "A and B give the same scores" in verdict([3, 0, 0], [3, 2, 1])
 
 
+def test_the_same_prompt_on_both_sides_has_no_winner() -> None:
+    def encoded(ids: tuple[int, ...]) -> ScoreResult:
+        pair = Pair(QUERY, Document("d", (Text("D"),)), (RenderedPrompt("D"),))
+        return ScoreResult(0, pair.document, Encoding(pair, ids, ((0, 1),)), Score(1.0, 0.7))
+
+    def verdict(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+        sides = [ranking(VARIANT, QUERY, [encoded(ids)]) for ids in (a, b)]
+        return ranking_view.verdict_html(Run(sides[0], sides[1], [Face("d", "", 3)]), 1)
+
+    assert "A and B are the same prompt" in verdict((1,), (1,)) and "neither is better" in verdict((1,), (1,))
+    assert "same prompt" not in verdict((1,), (2,)) and "same scores" in verdict((1,), (2,))
+
+
 def test_a_partial_run_is_called_stopped() -> None:
     whole = run([1, 2], [1, 2])
     half = Run(whole.a, ranking(VARIANT, QUERY, [result(0, 1.0)], partial=True), whole.faces)
@@ -190,6 +203,7 @@ def views() -> list[str]:
     item = Encoding(pair, (1, 99, 2), spans)
     face = Face(HOSTILE, "")
     error = TemplateInvalid(HOSTILE, line=2, hint=HOSTILE)
+    foreign = world_view.Foreign(words=(HOSTILE,), documents=((HOSTILE, HOSTILE),))
     return [
         ranking_view.results_html(hostile),
         ranking_view.verdict_html(hostile, 2),
@@ -198,6 +212,8 @@ def views() -> list[str]:
         prompt_view.budget_html(item, 10),
         tray_view.tray_html([pair.document, error], [face, face]),
         tray_view.query_media_html([""], [HOSTILE]),
+        tray_view.gallery_html([HOSTILE], [""]),
+        world_view.foreign_html(HOSTILE, HOSTILE, foreign, world_view.OFFERS),
         side_view.lint_html("a", error),
         side_view.lint_html("a", item, HOSTILE),
         page_view.notice_html(error),
@@ -225,6 +241,17 @@ def test_labels_and_pictures() -> None:
         raise PromptInvalid("no")
 
     assert "th-bad" in picture_of([Image("0" * 64)], fails)
+
+
+def test_the_notice_speaks_grammar() -> None:
+    def said(**fields: object) -> str:
+        return world_view.foreign_html("m", "shapes.", world_view.Foreign(**fields), ())  # type: ignore[arg-type]
+
+    assert said() == "" and "The query is outside what m knows" in said(query=True) and "ever saw: shapes." in said(query=True)
+    assert "Instruction A is outside" in said(sides=("a",)) and "Both instructions are outside" in said(sides=("a", "b"))
+    assert "no idea of “dog”, “&lt;b&gt;”." in said(query=True, words=("dog", "<b>"))
+    four = tuple((f"d{i}", f"l{i}") for i in range(4))
+    assert "The query and 4 documents (l0, l1, l2, …) are outside" in said(query=True, documents=four)
 
 
 def test_stale_names_the_side() -> None:

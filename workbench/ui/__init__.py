@@ -19,9 +19,9 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TITLE = "Rerank Workbench"
 
 
-def build(bench: Bench, scenarios: Path = ASSETS / "scenarios") -> gr.Blocks:
-    """The whole page over one bench."""
-    loop = Loop(bench, scenarios)
+def build(bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes") -> gr.Blocks:
+    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders."""
+    loop = Loop(bench, scenarios, scenes)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs"):

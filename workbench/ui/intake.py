@@ -13,12 +13,14 @@ from typing import Any
 import gradio as gr
 
 from workbench.paste import Pasted, read_paste
+from workbench.scenario import Scene, read_scenes
 from workbench.types import Document, RequestInvalid, Row, Text, WorkbenchError
 from workbench.ui import desk
-from workbench.ui.figures import count, esc, sentence
+from workbench.ui.figures import count, esc, picture_of, sentence
 from workbench.ui.loop import Loop
 from workbench.ui.page_view import look_html
 from workbench.ui.rows import Item, named, parts_of, with_text
+from workbench.ui.tray_view import gallery_html
 
 LISTS = {".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".md", ".csv"}
 MOST = 1000
@@ -86,6 +88,37 @@ class Intake:
             return [error if error.where else RequestInvalid(error.message, where=path.name, hint=error.hint)]
         except (OSError, UnicodeDecodeError) as error:
             return [RequestInvalid(f"cannot be read ({error})", where=path.name)]
+
+    # ------------------------------------------------------------ scenes
+    def on_gallery(self, drawn: bool) -> tuple[Any, Any]:
+        """The shipped scenes, drawn when they are first asked for. (gallery, it is drawn)"""
+        if drawn:
+            return self.skip, self.skip
+        try:
+            scenes = self._scenes()
+            media = [self.loop.bench.library.add_file(scene.path) for scene in scenes]
+        except WorkbenchError as error:
+            return f'<span class="error" role="alert">{sentence(error)}</span>', self.skip
+        pictures = [picture_of([part], desk.thumb(self.loop.bench)) for part in media]
+        return gallery_html([scene.label for scene in scenes], pictures), True
+
+    def on_scene(self, event: gr.EventData, items: list[Item]) -> tuple[Any, ...]:
+        """A click on a scene: a row as an upload makes it, under the scene's label, without a grade. (items, tray, said)"""
+        try:
+            scenes = self._scenes()
+            index = _index(event, len(scenes))
+            if index is None or len(items) >= MOST:
+                return (self.skip,) * 3
+            scene = scenes[index]
+            row = desk.checked(self.loop.bench, Document("", (self.loop.bench.library.add_file(scene.path),)))
+        except WorkbenchError as error:
+            return self.skip, self.skip, f'<span class="error" role="alert">{sentence(error)}</span>'
+        items = named(items, [row], [scene.label])
+        said = f'<span class="ok" role="status">added {esc(scene.label)}: {count(len(items), "row")}</span>'
+        return items, self.loop.tray(items), said
+
+    def _scenes(self) -> tuple[Scene, ...]:
+        return read_scenes(self.loop.scenes) if self.loop.scenes else ()
 
     # ------------------------------------------------------------ paste
     def on_paste(self, text: str, items: list[Item]) -> tuple[Any, ...]:

@@ -44,6 +44,7 @@ class Loop:
 
     bench: Bench
     scenarios: Path
+    scenes: Path | None = None  # a folder of pictures and clips that can be added
     stops: Stops = field(default_factory=Stops)
 
     # ------------------------------------------------------------ opening

@@ -169,11 +169,29 @@ def _moved(run: Run) -> str:
     both = [m for m in run.moves if m.rank_a and m.rank_b]
     if not both:
         return ""
+    if _same_prompt(run):
+        return '<span data-same="prompt"><b>A and B are the same prompt</b>: 0 token ids differ, so neither is better</span>'
     same = all(abs((m.logit_a or 0) - (m.logit_b or 0)) < NOISE for m in both)
     if same:
-        return '<span class="muted">A and B give the same scores</span>'
+        return '<span class="muted" data-same="scores">A and B give the same scores: neither is better</span>'
     moved = sum(m.climb != 0 for m in both)
     return f'<span class="muted">{moved} of {len(both)} moved</span>'
+
+
+def _same_prompt(run: Run) -> bool:
+    """Every row was encoded to the same ids and the same media on both sides."""
+    a, b = (_prompts(side) for side in (run.a, run.b))
+    return bool(a) and a == b
+
+
+def _prompts(ranking: Ranking | None) -> dict[int, tuple[object, ...]]:
+    """What the model read for each row that was encoded."""
+    rows = (*ranking.ranked, *ranking.failed) if ranking else ()
+    return {
+        r.index: (r.encoding.prompt.text, r.encoding.token_ids, r.encoding.media)
+        for r in rows
+        if r.encoding and r.encoding.token_ids
+    }
 
 
 def _done(ranking: Ranking | None) -> int:

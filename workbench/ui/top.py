@@ -32,13 +32,17 @@ class Top:
     current: gr.State
     hint: str  # the default instruction of the first model
 
+    def opens(self, templates: list[gr.Code], instructions: list[gr.Textbox]) -> list[Any]:
+        """What a change of the model writes, in `Loop.on_model`'s order."""
+        return [self.current, self.model, self.status, self.notice, *templates, *instructions, self.knows]
+
     def wire(self, loop: Loop, templates: list[gr.Code], instructions: list[gr.Textbox]) -> Any:
         """The menu changes the model, and the editors that still hold the old one's template; the caller adds what follows."""
         return gr.on(
             [self.model.input],
             loop.on_model,
             [self.model, self.current, *templates],
-            [self.current, self.model, self.status, self.notice, *templates, *instructions, self.knows],
+            self.opens(templates, instructions),
             **{**WORK, "trigger_mode": "always_last"},
         )
 

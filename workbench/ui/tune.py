@@ -15,6 +15,7 @@ from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.top import Top
 from workbench.ui.widgets import CLICK, LIVE, SCORE, WORK, button, editor, line, panel
+from workbench.ui.world import Border
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Tune:
     tray: gr.HTML
     add_text: gr.Button
     files: gr.UploadButton
+    add_scene: gr.Button
+    gallery: gr.HTML
     paste: gr.Textbox
     paste_go: gr.Button
     said: gr.HTML
@@ -51,12 +54,14 @@ class Tune:
     preview: gr.HTML
     verdict: gr.HTML
     stale: gr.HTML
+    foreign: gr.HTML
     results: gr.HTML
     scores: gr.HTML
     query_parts: gr.State
     items: gr.State
     view: gr.State
     scored: gr.State
+    drawn: gr.State
 
     @property
     def fields(self) -> list[Any]:
@@ -74,7 +79,8 @@ def build(loop: Loop, top: Top) -> Tune:
     """Lays the tab out from top to bottom."""
     parts: dict[str, Any] = {"top": top, "query_parts": gr.State([]), "items": gr.State([])}
     parts |= {"view": gr.State({"side": "b", "at": 0}), "scored": gr.State({})}
-    parts |= _query_row(loop, top) | _documents()
+    parts |= {"drawn": gr.State(False)}
+    parts |= _query_row(loop, top) | _documents(loop)
     with gr.Row(elem_id="editors", equal_height=True):
         parts |= {"a": _side("a", top.hint), "b": _side("b", top.hint)}
     with gr.Column(elem_id="preview", elem_classes="sheet"):
@@ -109,7 +115,7 @@ def _query_row(loop: Loop, top: Top) -> dict[str, Any]:
     return parts
 
 
-def _documents() -> dict[str, Any]:
+def _documents(loop: Loop) -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Column(elem_id="documents", elem_classes="sheet"):
         with gr.Row(elem_id="documents-row"):
@@ -118,11 +124,14 @@ def _documents() -> dict[str, Any]:
             parts["files"] = gr.UploadButton(
                 "+ files", elem_id="files", file_count="multiple", size="sm", variant="secondary", min_width=0
             )
+            there = loop.scenes is not None and (loop.scenes / "index.json").is_file()
+            parts["add_scene"] = button("+ scene", name="add-scene", there=there)
             panel(
                 '<button type="button" class="small" data-toggle="paste">Paste</button>'
                 '<button type="button" class="small" data-toggle="tray">Edit</button>',
                 name="tray-tools",
             )
+        parts["gallery"] = panel(name="scenes", events=True)
         with gr.Row(elem_id="paste-row"):
             parts["paste"] = line(
                 "paste", label="Paste", lines=3, most=6,
@@ -150,6 +159,7 @@ def _results() -> dict[str, Any]:
         with gr.Row(elem_id="verdict-row"):
             parts["verdict"] = panel(name="verdict")
             parts["stale"] = panel(name="stale")
+        parts["foreign"] = panel(name="foreign", events=True)
         with gr.Tabs(elem_id="result-views"):
             with gr.Tab("List", id="list"):
                 parts["results"] = panel(name="lists")
@@ -200,8 +210,10 @@ def _wire_intake(loop: Loop, tune: Tune) -> None:
             intake.on_query_files, [tune.query_files, tune.query_parts], [*media, tune.said], **WORK
         ),
         tune.query_media.click(intake.on_query_media, tune.query_parts, media, **CLICK),
+        tune.gallery.click(intake.on_scene, tune.items, [*shown, tune.said], **CLICK),
         tune.paste_go.click(intake.on_paste, [tune.paste, tune.items], pasted, **WORK),
     ]
+    tune.add_scene.click(intake.on_gallery, tune.drawn, [tune.gallery, tune.drawn], **LIVE)
     for change in changes:
         change.then(**_preview(loop, tune), **LIVE)
 
@@ -216,13 +228,23 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
         tune.b.template, tune.b.instruction, tune.view,
     ]  # fmt: skip
     opening = {"fn": loop.on_scenario, "inputs": [tune.scenario, tune.top.current], "outputs": filled}
+    border = Border(loop)
+    judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": tune.foreign}
     tune.score.click(**rank, **SCORE)
+    tune.score.click(**judge, **LIVE)
     tune.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (demo.load(**opening, **WORK), tune.scenario.select(**opening, **WORK)):
         start.then(**_preview(loop, tune), **LIVE)
         start.then(**rank, **SCORE)
+        start.then(**judge, **LIVE)
+        start.then(lambda: "", None, tune.said, **LIVE)  # what was said of the rows before
     sides = (tune.a, tune.b)
-    opened = tune.top.wire(loop, [s.template for s in sides], [s.instruction for s in sides])
-    opened.then(**_preview(loop, tune), **LIVE)
+    templates, instructions = [s.template for s in sides], [s.instruction for s in sides]
+    chosen = tune.foreign.click(
+        border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
+    )
+    for opened in (tune.top.wire(loop, templates, instructions), chosen):
+        opened.then(**_preview(loop, tune), **LIVE)
+        opened.then(**judge, **LIVE)

@@ -71,8 +71,10 @@ def editor(name: str, *, label: str) -> gr.Code:
     return code
 
 
-def button(text: str, *, name: str, go: bool = False) -> gr.Button:
-    return gr.Button(text, elem_id=name, size="sm", variant="primary" if go else "secondary", min_width=0)
+def button(text: str, *, name: str, go: bool = False, there: bool = True) -> gr.Button:
+    return gr.Button(
+        text, elem_id=name, size="sm", variant="primary" if go else "secondary", min_width=0, visible=there
+    )
 
 
 class Stops:

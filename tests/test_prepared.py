@@ -1,0 +1,87 @@
+"""What the prepared questions promise of the shipped model: one prompt on both sides; faults mended one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from workbench.pool import Bench, open_bench
+from workbench.rerank import ranking
+from workbench.scenario import Scenario, read_scenario
+from workbench.types import Ranking
+from workbench.ui.ranking_view import METRIC_DEPTH, ndcg
+
+ROOT = Path(__file__).resolve().parent.parent
+MODEL = ROOT / "assets" / "demo-reranker"
+# What each note in the template says to do, as (what is there, what is to be there).
+MENDED = {
+    "1 role": ("message.role == 'system'", "message.role == 'query'"),
+    "2 wrap": (
+        "{%- set document = '<|im_start|>user\\n<Document>:' ~ document ~ '<|im_end|>\\n<|im_start|>assistant\\n' -%}\n", "",
+    ),
+    "3 newline": ("{{- '<|im_start|>assistant' -}}", "{{- '<|im_start|>assistant\\n' -}}"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    data, families = tmp_path_factory.mktemp("data"), ROOT / "templates"
+    bench = open_bench(model=MODEL.name, data=data, families=families, shipped=MODEL, device="cpu")
+    yield bench
+    bench.close()
+
+
+def scenario(bench: Bench, name: str) -> Scenario:
+    return read_scenario(ROOT / "assets" / "scenarios" / f"{name}.json", bench.library)
+
+
+def ranked(bench: Bench, asked: Scenario, template: str | None, instruction: str | None) -> Ranking:
+    own = bench.pool.template(MODEL.name)
+    variant = bench.variant(template=replace(own, body=template) if template else None, instruction=instruction)
+    found = ranking(variant, asked.query, list(bench.rank(variant, asked.query, asked.rows)))
+    assert not found.failed
+    return found
+
+
+def ids(found: Ranking) -> dict[int, tuple[int, ...]]:
+    return {r.index: r.encoding.token_ids for r in found.ranked if r.encoding}
+
+
+def worth(asked: Scenario, found: Ranking) -> float:
+    grades = [grade or 0 for grade in asked.grades]
+    value = ndcg([grades[r.index] for r in found.ranked], grades)
+    assert value is not None
+    return value
+
+
+def test_an_instruction_sent_or_written_in_is_the_same_prompt(shipped: Bench) -> None:
+    asked = scenario(shipped, "nothing-changed")
+    a, b = (ranked(shipped, asked, side.template, side.instruction) for side in (asked.a, asked.b))
+    assert asked.a.instruction and not asked.b.instruction and asked.b.template
+    assert len(ids(a)) == len(asked.rows) and ids(a) == ids(b)
+
+
+def test_each_fault_of_the_page_can_be_mended_by_its_line(shipped: Bench) -> None:
+    asked = scenario(shipped, "page-you-followed")
+    text, instruction = str(asked.b.template), asked.b.instruction
+    a, b = (ranked(shipped, asked, side.template, side.instruction) for side in (asked.a, asked.b))
+    found, whole = {"A": worth(asked, a), "B": worth(asked, b)}, text
+    for name, (before, after) in MENDED.items():
+        assert text.count(before) == 1, name
+        whole = whole.replace(before, after)
+        found[name] = worth(asked, ranked(shipped, asked, text.replace(before, after), instruction))
+    print(f"nDCG@{METRIC_DEPTH}: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    assert found["A"] > found["B"] and all(found[name] >= found["B"] for name in MENDED), found
+    assert ids(ranked(shipped, asked, whole, instruction)) == ids(a)  # all three mended: the model's own prompt
+
+
+def test_the_last_token_of_the_page_is_another_one(shipped: Bench) -> None:
+    asked = scenario(shipped, "page-you-followed")
+    last = [
+        {i[-1] for i in ids(ranked(shipped, asked, side.template, side.instruction)).values()}
+        for side in (asked.a, asked.b)
+    ]
+    assert len(last[0]) == len(last[1]) == 1 and last[0] != last[1]
