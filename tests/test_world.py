@@ -17,7 +17,9 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from tests.worlds import Scene, draw, film, jpeg, model_with_world, mp4
+from workbench.demo.drawing import draw, film
+from workbench.demo.files import jpeg, mp4
+from workbench.demo.scenes import random_pair, random_scene
 from workbench.media import Library
 from workbench.scenario import read_scenario, read_scenes
 from workbench.types import Document, Image, RequestInvalid, Text
@@ -25,13 +27,11 @@ from workbench.world import Judge, World, foreign_picture, foreign_text, read_wo
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTOS = Path(gradio.__file__).parent / "media_assets"
-COLOURS = "red orange yellow green cyan blue purple pink".split()
-SHAPES = "circle square triangle star cross heart ring crescent".split()
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    found = read_world(model_with_world(tmp_path_factory.mktemp("model")))
+def world() -> World:
+    found = read_world(ROOT / "assets/demo-reranker")
     assert found is not None
     return found
 
@@ -71,7 +71,7 @@ def test_drawn_pictures_are_at_home_at_every_size_and_quality() -> None:
         rng = random.Random(seed)
         height = rng.choice([48, 64, 80, 96, 128, 192, 256, 400])
         width, quality = int(height * rng.choice([0.75, 1, 1, 1.33, 1.6])), rng.choice([0, 45, 45, 60, 80, 95])
-        picture = draw(Scene(rng.choice(COLOURS), rng.choice(SHAPES)), seed, width, height)
+        picture = draw(random_pair(rng) if seed % 4 == 0 else random_scene(rng), seed, width, height)
         picture = jpeg(picture, quality) if quality else picture
         began = time.thread_time()
         if foreign_picture(picture):
@@ -85,7 +85,7 @@ def test_drawn_pictures_are_at_home_at_every_size_and_quality() -> None:
 def test_drawn_clips_are_at_home() -> None:
     for seed in range(12):
         rng = random.Random(seed)
-        clip, _ = film(Scene(rng.choice(COLOURS), rng.choice(SHAPES), motion="left"), seed, 96, 96)
+        clip, _ = film(random_scene(rng, moving=True), seed, 96, 96)
         assert not foreign_picture(clip[0]) and not foreign_picture(clip[-1]), seed
 
 
@@ -98,10 +98,8 @@ def test_everything_in_a_shipped_scenario_is_at_home(world: World, library: Libr
     assert not [content for content in contents if judge.foreign(world, content)]
 
 
-def test_every_scene_that_can_be_added_is_at_home(world: World, library: Library, tmp_path: Path) -> None:
-    from tests.worlds import scenes_folder
-
-    judge, scenes = Judge(library), read_scenes(scenes_folder(tmp_path))
+def test_every_scene_that_can_be_added_is_at_home(world: World, library: Library) -> None:
+    judge, scenes = Judge(library), read_scenes(ROOT / "assets/scenes")
     assert scenes and not [s.label for s in scenes if judge.foreign(world, [library.add_file(s.path)])]
 
 
@@ -179,7 +177,7 @@ def test_a_file_that_cannot_be_decoded_is_an_error_elsewhere(world: World, libra
 
 
 def test_a_clip_is_foreign_by_any_frame_that_is_looked_at(world: World, library: Library) -> None:
-    clip, rate = film(Scene("red", "star", motion="left"), 1, 96, 96, plain=True)
+    clip, rate = film(random_scene(random.Random(1), moving=True), 1, 96, 96, plain=True)
     home = library.add(mp4(clip, rate), "home.mp4")
     clip = clip.copy()
     clip[len(clip) // 2 :] = np.random.default_rng(0).integers(0, 256, clip[0].shape, np.uint8)

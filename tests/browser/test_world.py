@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE, ROOT, _address, opened_pages
+from tests.browser.conftest import PATIENCE, ROOT, opened_pages
 from tests.browser.test_tune import Keep, field, scored
-from tests.worlds import model_with_world, scenes_folder
 from workbench.scenario import titles
 
-SCENARIOS = ROOT / "assets" / "scenarios"
+SCENARIOS, SCENES = ROOT / "assets" / "scenarios", ROOT / "assets" / "scenes"
 TITLES = titles(SCENARIOS)
 
 
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return scenes_folder(tmp_path_factory.mktemp("scenes"))
-
-
-@pytest.fixture(scope="module")
-def world_address(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Iterator[str]:
-    """A page whose model names its world and which has scenes to add."""
-    folder = tmp_path_factory.mktemp("world")
-    log, model = folder / "log", model_with_world(folder)
-    command = [sys.executable, "-m", "tests.browser.serve", str(folder / "data"), str(model), str(scenes)]
-    with log.open("w") as out:
-        app = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": "."})
-    try:
-        yield _address(app, log)
-    finally:
-        app.terminate()
-        app.wait(20)
-
-
 @pytest.fixture
-def page(browser: Browser, world_address: str) -> Iterator[Page]:
-    with opened_pages(browser, world_address) as opened:
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    with opened_pages(browser, address) as opened:
         yield opened(1280, 900)
 
 
@@ -135,10 +110,10 @@ def test_a_foreign_picture_is_said_and_a_model_is_one_click_away(page: Page, kee
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_scenes_are_added_by_clicks_and_keys(
-    browser: Browser, world_address: str, scenes: Path, scheme: str, keep: Keep
+    browser: Browser, address: str, scheme: str, keep: Keep
 ) -> None:
-    index = json.loads((scenes / "index.json").read_text())
-    with opened_pages(browser, world_address) as opened:
+    index = json.loads((SCENES / "index.json").read_text())
+    with opened_pages(browser, address) as opened:
         page = opened(1280, 900, scheme)
         tiles = page.locator("#scenes .scene")
         expect(page.locator("#scenes")).to_be_hidden()
