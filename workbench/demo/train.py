@@ -177,9 +177,10 @@ def export(trainer: Trainer, out: Path) -> None:
     models.save(trainer.model, trainer.tokenizer, out)
     world.write(out)
     kept = json.loads((out / "training.json").read_text()) if (out / "training.json").exists() else {}
+    curve = [{k: v for k, v in point.items() if "." not in k} for point in trainer.curve]  # without each side's facets
     kept |= {"steps": trainer.step, "looks": trainer.looked, "minutes": round(trainer.seconds / 60, 1), "seed": trainer.plan.seed,
              "processes": trainer.plan.processes, "machine": f"{platform.machine()}, CPU only, torch {torch.__version__}",
-             "parameters": sum(p.numel() for p in trainer.model.parameters()), "curve": trainer.curve}  # fmt: skip
+             "parameters": sum(p.numel() for p in trainer.model.parameters()), "curve": curve}  # fmt: skip
     (out / "training.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
