@@ -28,6 +28,7 @@ HOMES = {
     "tokenizers": {"scorers", "demo"},
     "safetensors": {"scorers", "demo"},
     "huggingface_hub": {"scorers"},
+    "httpx": {"scorers", "media"},
     "pydantic": {"wire"},
     "fastapi": {"api", "app"},
     "starlette": {"api", "app"},
