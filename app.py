@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from workbench.pool import Bench
 
-ROOT = Path(__file__).resolve().parent
 MAX_UPLOAD = 256_000_000  # bytes: the longest clip that is taken
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -124,7 +123,7 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
 
 def open_house(args: argparse.Namespace) -> Bench:
     """The bench of these flags. A Space offers the shipped and listed models only, and reads no folders."""
-    from workbench.commands import served, shipped_model, template_text
+    from workbench.named import FAMILIES, served, shipped_model, template_text
     from workbench.pool import LEXICAL, open_bench
 
     shipped = shipped_model()
@@ -137,8 +136,8 @@ def open_house(args: argparse.Namespace) -> Bench:
         raise RequestInvalid(f"cannot be made ({error.strerror})", where=f"--data {args.data}") from error
     return open_bench(
         model=model or (shipped.name if shipped else LEXICAL),
-        template=None if args.template is None else template_text(args.template),
-        parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=ROOT / "templates",
+        template=None if args.template is None else template_text(args.template, "--template"),
+        parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=FAMILIES,
         shipped=shipped, offered_only=args.space, endpoints=endpoints, endpoint_key=key,
     )  # fmt: skip
 

@@ -14,11 +14,11 @@ FLOORS: list[list[str]] = [
     ["types", "worker", "sandbox", "decoder"],
     ["template", "media"],
     ["scorers", "scenario"],
-    ["rerank", "pool", "export"],
+    ["ranking", "pool", "named", "export"],
     ["wire", "paste"],
-    ["api", "commands", "ui", "__main__"],
+    ["api", "commands", "offline", "ui", "__main__"],
 ]
-DOORS = {"api", "ui", "commands"}
+DOORS = {"api", "ui", "commands", "offline"}
 HOMES = {
     "jinja2": {"sandbox"},
     "PIL": {"decoder", "demo"},

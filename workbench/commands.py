@@ -12,17 +12,16 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from workbench import wire
 from workbench.export import bundle
-from workbench.pool import LEXICAL, Bench, is_address, open_bench
+from workbench.named import FAMILIES, served, shipped_model, template_text
+from workbench.pool import LEXICAL, Bench, open_bench
 from workbench.types import JSON, RequestInvalid, Variant, WorkbenchError
 
-ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ROOT / "assets" / "demo-reranker"
 Answer = Callable[[JSON], dict[str, JSON]]
 
 
@@ -56,56 +55,16 @@ def _bench(args: argparse.Namespace, data: Path) -> Bench:
     model, endpoints, key = served(args.model, args.endpoint, args.endpoint_key)
     return open_bench(
         model=model or (shipped.name if shipped else LEXICAL),
-        template=None if args.template is None else template_text(args.template),
+        template=None if args.template is None else template_text(args.template, "--template"),
         parity=args.parity,
         device=args.device,
         dtype=args.dtype,
         data=data,
-        families=ROOT / "templates",
+        families=FAMILIES,
         shipped=shipped,
         endpoints=endpoints,
         endpoint_key=key,
     )
-
-
-def served(model: str | None, endpoints: Sequence[str], key: str | None) -> tuple[str | None, tuple[str, ...], str]:
-    """(model, addresses, key) of the flags. An address given as --model is the first endpoint; a key within an address is
-    taken out, so that no answer, page or log shows it. Raises RequestInvalid."""
-    given = [model] if model is not None and is_address(model) else []
-    if model is not None and endpoints and not given:
-        hint = "Give either; an endpoint is a model that runs elsewhere."
-        raise RequestInvalid("cannot be used with --endpoint", where=f"--model {model}", hint=hint)
-    if not (given or endpoints):
-        if key:
-            raise RequestInvalid("has no endpoint to go to", where="--endpoint-key", hint="Give --endpoint URL.")
-        return model, (), ""
-    from workbench.scorers._endpoints import address
-
-    places = [address(text) for text in dict.fromkeys([*given, *endpoints])]
-    keys = {p.key for p in places if p.key} | ({key} if key else set())
-    if len(keys) > 1:
-        raise RequestInvalid("are several", where="keys", hint="All endpoints of a model take the same --endpoint-key.")
-    names = tuple(p.name for p in places)
-    return names[0], names, next(iter(keys), "")
-
-
-def shipped_model() -> Path | None:
-    """The folder of the model that comes with the workbench, where it is there."""
-    return SHIPPED if (SHIPPED / "config.json").is_file() else None
-
-
-def template_text(name: str) -> str:
-    """The text of a template file, or a family's name. Raises RequestInvalid."""
-    path = Path(name)
-    if not path.is_file() and (ROOT / "templates" / f"{name}.jinja").is_file():
-        return name
-    try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        families = ", ".join(sorted(p.stem for p in (ROOT / "templates").glob("*.jinja")))
-        raise RequestInvalid(
-            f"cannot be read ({error})", where=f"--template {name}", hint=f"Name a file or a family: {families}."
-        ) from error
 
 
 # ---------------------------------------------------------------- one answer a line

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.pool import Bench
-from workbench.rerank import make_pair
+from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.template import split_facts
 from workbench.types import (

@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench import scorers
 from workbench.media import Library
-from workbench.rerank import encode_rows, rerank
+from workbench.ranking import encode_rows, rerank
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, read_families, template_of
 from workbench.types import (

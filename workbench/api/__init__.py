@@ -55,7 +55,7 @@ def build(bench: Bench, *, api_key: str | None = None, running: int = 2, waiting
         "detokenize": (wire.read_detokenize, wire.answer_detokenize, rendering),
     }
     for name, (read, answer, line) in routes.items():
-        _post(router, name, _asked(bench, read, answer), line, schemas.get(name, schemas["rerank"]))
+        _post(router, name, _asked(bench, read, answer), line, schemas["rerank" if name == "render" else name])
     _about(app, router, bench)
     app.include_router(router)
     return app

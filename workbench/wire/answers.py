@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from workbench.pool import Bench
-from workbench.rerank import missing, ranking
+from workbench.ranking import missing, ranking
 from workbench.scorers import Stop, never
 from workbench.types import (
     JSON,
@@ -76,7 +76,7 @@ def score_pairs(bench: Bench, request: Request, stop: Stop, *, whole: bool) -> l
         for i, row in enumerate(request.rows):
             if isinstance(row, WorkbenchError):
                 raise named(row, request.places[i], i)
-    _check_limits(bench, request.variant)
+    check_limits(bench, request.variant)
     results: list[ScoreResult] = []
     for query, positions in _by_query(request.queries):
         for result in bench.rank(request.variant, query, [request.rows[i] for i in positions], stop):
@@ -97,7 +97,7 @@ def _by_query(queries: Sequence[Query]) -> Iterator[tuple[Query, list[int]]]:
     return ((queries[positions[0]], positions) for positions in groups.values())
 
 
-def _check_limits(bench: Bench, variant: Variant) -> None:
+def check_limits(bench: Bench, variant: Variant) -> None:
     """vLLM refuses limits its model's window does not reach; the reference recipe simply never reaches them."""
     if variant.parity != "vllm":
         return

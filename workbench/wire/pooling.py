@@ -24,16 +24,16 @@ LABEL = "LABEL_0"  # transformers' name for the only class of a model with one
 
 def answer_classify(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
     """vLLM's ClassificationResponse: one class, whose probability is the score (the logit without activation)."""
-    encodings = encode_prompts(bench, request)
-    numbers = [number(s, request.use_activation, "input") for s in _scores(bench, request, encodings, stop)]
+    encodings, scores = score_prompts(bench, request, stop)
+    numbers = [number(s, request.use_activation, "input") for s in scores]
     data = [{"index": i, "label": LABEL, "probs": [n], "num_classes": 1} for i, n in enumerate(numbers)]
     return _answer("classify", request, data, encodings)
 
 
 def answer_pooling(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
     """vLLM's PoolingResponse of the task classify: one number a prompt, or its four bytes in base64."""
-    encodings = encode_prompts(bench, request)
-    numbers = [number(s, request.use_activation, "input") for s in _scores(bench, request, encodings, stop)]
+    encodings, scores = score_prompts(bench, request, stop)
+    numbers = [number(s, request.use_activation, "input") for s in scores]
     data = [
         {"index": i, "object": "pooling", "data": _base64(n) if request.base64 else [n]} for i, n in enumerate(numbers)
     ]
@@ -42,22 +42,29 @@ def answer_pooling(bench: Bench, request: PromptRequest, *, stop: Stop = never) 
 
 def answer_tokenize(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
     """vLLM's TokenizeResponse: the ids that would be scored, media expanded, nothing cut."""
-    scorer = bench.pool.get(request.variant.model)
-    if isinstance(request.messages, tuple):
-        ids = list(encode_prompts(bench, request)[0].token_ids)
-    else:
-        ids = _reader(bench, request).tokenize(str(request.prompts[0]), request.special)
+    ids, window = tokens_of(bench, request), bench.pool.get(request.variant.model).window("vllm")
     names = _reader(bench, request).token_names(ids) if request.names else None
-    return {"count": len(ids), "max_model_len": scorer.window("vllm"), "tokens": ids, "token_strs": names}
+    return {"count": len(ids), "max_model_len": window, "tokens": ids, "token_strs": names}
 
 
 def answer_detokenize(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
     """vLLM's DetokenizeResponse."""
-    ids = [i for i in request.prompts[0] if isinstance(i, int)]
-    return {"prompt": _reader(bench, request).detokenize(ids)}
+    return {"prompt": text_of(bench, request)}
 
 
 # ---------------------------------------------------------------- prompts to encodings
+def tokens_of(bench: Bench, request: PromptRequest) -> list[int]:
+    """The ids of the one text or pair of messages."""
+    if request.messages is not None:
+        return list(encode_prompts(bench, request)[0].token_ids)
+    return _reader(bench, request).tokenize(str(request.prompts[0]), request.special)
+
+
+def text_of(bench: Bench, request: PromptRequest) -> str:
+    """The text of the one list of ids."""
+    return _reader(bench, request).detokenize([i for i in request.prompts[0] if isinstance(i, int)])
+
+
 def encode_prompts(bench: Bench, request: PromptRequest) -> list[Encoding]:
     """What would be scored for each prompt. Raises the first error, named by its place."""
     if request.messages is not None:
@@ -118,8 +125,9 @@ def _reader(bench: Bench, request: PromptRequest) -> ReadsIds:
 
 
 # ---------------------------------------------------------------- encodings to answers
-def _scores(bench: Bench, request: PromptRequest, encodings: Sequence[Encoding], stop: Stop) -> list[Score]:
-    places = request.places or ("messages",)
+def score_prompts(bench: Bench, request: PromptRequest, stop: Stop) -> tuple[list[Encoding], list[Score]]:
+    """Each prompt's encoding and score. Raises the first error, named by its place, or Stopped."""
+    encodings, places = encode_prompts(bench, request), request.places or ("messages",)
     found: dict[int, Score] = {}
     for i, score in bench.score_encodings(request.variant.model, encodings, stop):
         if isinstance(score, WorkbenchError):
@@ -127,7 +135,7 @@ def _scores(bench: Bench, request: PromptRequest, encodings: Sequence[Encoding],
         found[i] = score
     if len(found) < len(encodings):
         raise Stopped("the caller stopped waiting")
-    return [found[i] for i in range(len(encodings))]
+    return encodings, [found[i] for i in range(len(encodings))]
 
 
 def _answer(

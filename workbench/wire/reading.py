@@ -137,7 +137,7 @@ def _echo(document: JSON) -> dict[str, JSON]:
 def variant_of(fields: Body, bench: Bench) -> Variant:
     return bench.variant(
         model=(fields.model or "").strip() or None,
-        template=None if fields.template is None else _template(fields.template, bench),
+        template=None if fields.template is None else template_named(fields.template, bench),
         instruction=fields.instruction,
         variables=fields.chat_template_kwargs,
         limits=fields.limits(),
@@ -146,7 +146,7 @@ def variant_of(fields: Body, bench: Bench) -> Variant:
     )
 
 
-def _template(text: str, bench: Bench) -> ScoreTemplate:
+def template_named(text: str, bench: Bench) -> ScoreTemplate:
     if text in bench.families:
         return bench.families[text].template
     if len(text.encode()) > MAX_TEMPLATE:
