@@ -5,7 +5,6 @@ The servers are real: workbenches on loopback, some behind a front that shows th
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from tests.servers import Front, error, first, served
 from tests.test_wire import png
 from workbench import api, wire
+from workbench.export import bundle
 from workbench.pool import Bench, Pool
 from workbench.scorers import _endpoints
 from workbench.scorers.vllm import OWN, Remote
@@ -82,10 +82,6 @@ def numbers(bench: Bench, variant: Variant, rows: Sequence[Document] = ROWS) -> 
 
 def errors(results: Sequence[ScoreResult]) -> dict[int, WorkbenchError]:
     return {r.index: r.error for r in results if r.error is not None}
-
-
-def pairs_of(local: Bench, remote: Bench, **fields: object) -> tuple[Variant, Variant]:
-    return local.variant(**fields), remote.variant(**fields)
 
 
 # ---------------------------------------------------------------- what the probe finds
@@ -202,17 +198,14 @@ def test_pictures_go_to_the_servers_own_template_only(bench: Bench, connect: Con
         assert isinstance(shown[1], Encoding)
 
 
-def test_one_workbench_is_the_remote_of_another(remote: Bench, local: Bench) -> None:
+def test_one_workbench_is_the_remote_of_another(remote: Bench, local: Bench, connect: Connect) -> None:
     body = {"query": "q", "documents": TEXTS, "instruction": "Find bees"}
     with served(api.build(remote)) as url:  # a server in front of a server
-        chained = Remote(
-            _endpoints.Endpoints([_endpoints.address(url)]), scorer_of(remote).probe, remote.families, remote.library
-        )
-        pool = Pool(remote.families, remote.library)
-        pool._open[url] = chained
-        assert numbers(replace(remote, pool=pool, model=url), Variant(url)) == pytest.approx(
-            numbers(local, local.variant()), abs=1e-5
-        )
+        chained = connect(url)
+        assert scorer_of(chained).facts().note == ""
+        for fields in ({"instruction": "Find bees"}, {"template": template_of(OTHER)}):
+            expected = numbers(local, local.variant(**fields))
+            assert numbers(chained, chained.variant(**fields)) == pytest.approx(expected, abs=1e-5)
     request = wire.read_classify({"input": [[5, 6, 7], [8]]}, remote)
     a = wire.answer_classify(remote, request)
     b = wire.answer_classify(local, wire.read_classify({"input": [[5, 6, 7], [8]]}, local))
@@ -258,7 +251,7 @@ def test_a_document_beyond_the_window_fails_before_it_is_sent(remote: Bench) -> 
     assert list(errors(results)) == [1] and "window" in errors(results)[1].message
 
 
-def test_what_passes_is_tried_again_and_a_refusal_never(local: Bench, connect: Connect) -> None:
+def test_what_passes_is_tried_again_and_what_stays_fails_its_rows(local: Bench, connect: Connect) -> None:
     front = Front(api.build(local))
     with served(front) as url:
         bench = connect(url)
@@ -270,27 +263,14 @@ def test_what_passes_is_tried_again_and_a_refusal_never(local: Bench, connect: C
         front.fault, before = first("/rerank", *[error(500)] * 3), front.count("/rerank")
         failed = errors(list(bench.rank(bench.variant(), QUERY, ROWS)))
         assert len(failed) == 5 and isinstance(failed[0], ScoreFailed) and front.count("/rerank") - before == 3
-        front.fault, before = first("/rerank", error(429, "slow down")), front.count("/rerank")
-        [only] = bench.rank(bench.variant(), QUERY, ROWS[:1])
-        assert only.error and "slow down" in str(only.error) and front.count("/rerank") - before == 1
 
 
 @pytest.mark.parametrize(
     ("answer", "says"),
-    [
-        (b"<html>", "no JSON"),
-        (b"[]", "no object"),
-        ({"results": []}, "results where a list of 1"),
-        ({"results": [{"index": 1, "relevance_score": 0.5}]}, "results[0].index"),
-        ({"results": [{"index": True, "relevance_score": 0.5}]}, "results[0].index"),
-        ({"results": [{"index": 0}]}, "relevance_score"),
-        ({"results": [{"index": 0, "relevance_score": "0.5"}]}, "results[0].relevance_score"),
-        ({"results": [{"index": 0, "relevance_score": True}]}, "results[0].relevance_score"),
-        (b'{"results": [{"index": 0, "relevance_score": NaN}]}', "finite"),
-        (b'{"results": [{"index": 0, "relevance_score": 1e999}]}', "finite"),
-    ],
+    [(b"<html>", "no JSON"), ({"results": []}, "results where a list of 1"),
+     (b'{"results": [{"index": 0, "relevance_score": NaN}]}', "finite")],
     ids=str,
-)
+)  # fmt: skip
 def test_an_answer_that_is_none_is_never_a_number(local: Bench, connect: Connect, answer: object, says: str) -> None:
     front = Front(api.build(local))
     with served(front) as url:
@@ -333,7 +313,7 @@ def test_several_endpoints_share_the_work_within_bounds(local: Bench, connect: C
 
 
 def test_stop_ends_early_and_keeps_what_is_done(local: Bench, connect: Connect) -> None:
-    front, slow = Front(api.build(local)), threading.Event()
+    front = Front(api.build(local))
     with served(front) as url:
         bench = connect(url)
         encodings = [e for e in bench.preview(bench.variant(), QUERY, ROWS * 20) if isinstance(e, Encoding)]
@@ -341,7 +321,7 @@ def test_stop_ends_early_and_keeps_what_is_done(local: Bench, connect: Connect) 
         front.seconds, started, seen = 1.0, time.monotonic(), []
         for result in scorer_of(bench).score(encodings, lambda: len(seen) >= 3):
             seen.append(result)
-        assert 3 <= len(seen) < 100 and time.monotonic() - started < 5 and not slow.is_set()
+        assert 3 <= len(seen) < 100 and time.monotonic() - started < 10
 
 
 def test_a_server_that_is_not_there_says_so_soon(connect: Connect) -> None:
@@ -351,5 +331,9 @@ def test_a_server_that_is_not_there_says_so_soon(connect: Connect) -> None:
     assert time.monotonic() - started < 10 and "vllm serve" in caught.value.hint
 
 
-def test_the_menu_names_the_servers_template(remote: Bench) -> None:
+def test_the_servers_own_template_is_named_and_never_exported(remote: Bench) -> None:
+    with pytest.raises(PromptInvalid, match="does not tell"):
+        bundle(remote, remote.variant(), QUERY, ROWS)
+    files = bundle(remote, remote.variant(template=template_of(OTHER)), QUERY, ROWS)
+    assert b"yes?" in files["template.jinja"] and scorer_of(remote).probe.root.encode() in files["serve.sh"]
     assert remote.template_for(remote.variant()).body == OWN and remote.pool.offered()[0] == remote.model

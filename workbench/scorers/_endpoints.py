@@ -33,7 +33,7 @@ from workbench.types import (
 AT_ONCE = 4  # requests under way at one server
 TRIES = 3
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0  # seconds
-CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 120.0
+CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 60.0
 MAX_ANSWER = 64_000_000  # bytes
 KEY_HINT = "Give it with --endpoint-key KEY."
 Job = tuple[str, dict[str, JSON]]  # path and body
@@ -91,6 +91,7 @@ class Endpoints:
     def __init__(self, addresses: Sequence[Address], key: str = "") -> None:
         self.addresses = tuple(addresses)
         self._keys = [a.key or key for a in addresses]
+        self._turns = [threading.Semaphore(AT_ONCE) for _ in addresses]
         # Neither proxies nor a .netrc of the environment: a key goes where it was meant to go and nowhere else.
         self._client = httpx.Client(
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS), follow_redirects=False, trust_env=False,
@@ -145,7 +146,7 @@ class Endpoints:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         try:
             method = "GET" if body is None else "POST"
-            with self._client.stream(method, place.root + path, json=body, headers=headers) as response:
+            with self._turns[which], self._client.stream(method, place.root + path, json=body, headers=headers) as response:
                 raw = _read(response, place.name)
         except httpx.TimeoutException as error:
             raise _Again(ModelUnavailable("does not answer in time", where=place.name, hint=_ways(place))) from error

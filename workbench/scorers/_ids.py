@@ -6,9 +6,10 @@ Knows nothing of templates, pairs or scores.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from workbench.types import Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
+from workbench.types import Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
 
 
 @runtime_checkable
@@ -45,3 +46,14 @@ def check_ids(ids: Sequence[int], vocabulary: int) -> None:
     """Raises PromptInvalid for an id that no token of the vocabulary has."""
     if bad := next((i for i in ids if not 0 <= i < vocabulary), None):
         raise PromptInvalid(f"holds the id {bad}, and this model's ids end at {vocabulary - 1}")
+
+
+def cut(encoding: Encoding, limit: int) -> Encoding:
+    """vLLM's truncate_prompt_tokens: the first `limit` ids (side right, the default) or the last (left), whatever they are."""
+    n, left = len(encoding.token_ids), encoding.pair.limits.truncation_side == "left"
+    keep, gone = (slice(n - limit, None), slice(0, n - limit)) if left else (slice(0, limit), slice(limit, None))
+    away = encoding.spans[gone]
+    return replace(
+        encoding, token_ids=encoding.token_ids[keep], spans=encoding.spans[keep],
+        cut=Cut(0 if left else limit, encoding.token_ids[gone], (away[0][0], away[-1][1]), suffix_lost=not left),
+    )  # fmt: skip

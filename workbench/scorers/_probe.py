@@ -15,7 +15,6 @@ from workbench.scorers._endpoints import Endpoints, Refused
 from workbench.types import JSON, ModelUnavailable, ScoreFailed
 
 SHORT, LONG = "a", "an instruction that is clearly longer than the other one"
-MISSING = (404, 405, 501)  # statuses of a route that is not there
 Activation = Literal["sigmoid", "none"]
 
 
@@ -54,18 +53,18 @@ def probe(endpoints: Endpoints) -> Probe:
     longer = _rerank(endpoints, model, LONG, use_activation=False)
     shown = _rerank(endpoints, model, SHORT)
     honoured = raw.tokens != longer.tokens if raw.tokens is not None else raw.number != longer.number
-    window, ids, more = _tokenize(endpoints, model)
+    window = _window(endpoints, model)
+    plain, short, long = (_rendered(endpoints, model, v) if window else [] for v in (None, SHORT, LONG))
+    ids = short if honoured else plain  # what /rerank must have scored
     template = bool(ids) and len(ids) == raw.tokens
     classifies = window > 0 and _classify(endpoints, model, ids or [1], raw.number if template else None)
-    faults = [
-        *_template_faults(window > 0, template, honoured, len(ids) != more),
-        *(["It has no /classify that scores token ids, so no template but its own can be scored."] if not classifies else []),
+    faults = (
+        *_template_faults(window > 0, template, honoured, len(short) != len(long)),
+        *_classify_faults(window > 0, classifies),
         *_activation_faults(raw.number, shown.number),
-    ]
+    )
     activation: Activation = "sigmoid" if _is_sigmoid(raw.number, shown.number) else "none"
-    return Probe(
-        version, model, root, window, window > 0, classifies, template, honoured, activation, tuple(faults)
-    )  # fmt: skip
+    return Probe(version, model, root, window, window > 0, classifies, template, honoured, activation, faults)
 
 
 # ---------------------------------------------------------------- what is asked
@@ -102,19 +101,21 @@ def named(model: str) -> dict[str, JSON]:
     return {"model": model} if model else {}
 
 
-def _tokenize(endpoints: Endpoints, model: str) -> tuple[int, list[int], int]:
-    """(window, ids of the two messages, how many with the longer instruction); window 0: there is no /tokenize."""
+def _window(endpoints: Endpoints, model: str) -> int:
+    """The longest prompt in tokens; 0: there is no /tokenize."""
     try:
-        window = token_ids(endpoints.ask("/tokenize", {**named(model), "prompt": "q"})).window
+        return token_ids(endpoints.ask("/tokenize", {**named(model), "prompt": "q"})).window
     except (Refused, ScoreFailed):
-        return 0, [], 0
-    found = []
-    for instruction in (SHORT, LONG):
-        try:
-            found.append(list(token_ids(endpoints.ask("/tokenize", messages(model, "q", "d", {"instruction": instruction}))).ids))
-        except (Refused, ScoreFailed):  # no template is loaded, so there is nothing to show
-            return window, [], 0
-    return window, found[0], len(found[1])
+        return 0
+
+
+def _rendered(endpoints: Endpoints, model: str, instruction: str | None) -> list[int]:
+    """The ids of the pair as /tokenize shows it; none where no template is loaded."""
+    variables = {} if instruction is None else {"instruction": instruction}
+    try:
+        return list(token_ids(endpoints.ask("/tokenize", messages(model, "q", "d", variables))).ids)
+    except (Refused, ScoreFailed):
+        return []
 
 
 def messages(model: str, query: JSON, document: JSON, variables: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -151,6 +152,12 @@ def _template_faults(tokenizes: bool, template: bool, honoured: bool, reads: boo
     if reads:
         return ["It drops the field `instruction`, as vLLM does below 0.22: upgrade it."]
     return ["Its template does not read `instruction`: start it with a --chat-template that does."]
+
+
+def _classify_faults(tokenizes: bool, classifies: bool) -> list[str]:
+    if classifies or not tokenizes:
+        return []
+    return ["It has no /classify that scores token ids as /rerank scores them: only its own template can be scored."]
 
 
 def _is_sigmoid(raw: float, shown: float) -> bool:

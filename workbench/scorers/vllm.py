@@ -9,23 +9,24 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
 from workbench.scorers._answers import Tokenized, token_ids
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._endpoints import Endpoints, address
-from workbench.scorers._ids import encoding_of
+from workbench.scorers._ids import cut, encoding_of
 from workbench.scorers._jobs import Jobs, Own, contents
 from workbench.scorers._names import places, readable
 from workbench.scorers._probe import Probe, messages, named, probe
 from workbench.types import (
     JSON,
+    Busy,
     ContentPart,
-    Cut,
     Encoding,
     Family,
     ModelUnavailable,
@@ -43,6 +44,7 @@ from workbench.types import (
 MARK = "the server's own template"
 OWN = f"""{{#- Rendered by the server. Put another template here: the server scores it too, through its /classify. -#}}
 {{{{- "{MARK}" -}}}}"""
+DOWN_SECONDS = 2.0
 REMEMBERED = 4096  # prompts whose ids are kept
 LISTWISE = "JinaForRanking"  # one prompt for all documents: a score depends on the whole set
 
@@ -67,6 +69,7 @@ class Remote:
 
     def __init__(self, endpoints: Endpoints, found: Probe, families: Mapping[str, Family], library: Library) -> None:
         self.name, self.probe, self._endpoints = endpoints.name, found, endpoints
+        self.served = found.root or found.model  # what the server was told to load
         known = next((f for f in families.values() if {found.root, found.model} & set(f.models)), None)
         self.family = _family(known, found)
         self.special_tokens, self.control_ids = {}, frozenset()
@@ -76,6 +79,7 @@ class Remote:
         self._texts: dict[int, str] = {}  # as people read them
         self._seen: OrderedDict[str, Tokenized] = OrderedDict()
         self._lock = threading.Lock()
+        self._down: tuple[float, ModelUnavailable | Busy | None] = (0.0, None)
 
     # ------------------------------------------------------------ prompts to ids
     def encode(self, pair: Pair) -> Encoding:
@@ -90,7 +94,7 @@ class Remote:
                 raise PromptInvalid("this endpoint takes text only", where="media", hint="Serve the model with vLLM.")
             return Own(replace(pair, prompts=(prompt,)), (), ())
         query, document = (contents(self._cut_side(pair, side), self._jobs.library) for side in ("query", "document"))
-        variables = {k: v for k, v in pair.variables.items() if k != "instruction" or v is not None}
+        variables = {k: v for k, v in pair.variables.items() if k != "instruction" or (v is not None and not ignored)}
         body = messages(self.probe.model, query, document, variables)
         if pair.media_options:
             body["mm_processor_kwargs"] = dict(pair.media_options)
@@ -125,7 +129,7 @@ class Remote:
         limits, n = encoding.pair.limits, len(encoding.token_ids)
         limit = self.probe.window if limits.truncate_prompt_tokens == -1 else limits.truncate_prompt_tokens
         if limit is not None and n > limit:
-            encoding = _cut(encoding, limit)
+            encoding = cut(encoding, limit)
         window = min(self.probe.window, limits.max_length or self.probe.window)
         if len(encoding.token_ids) > window:
             raise PromptInvalid(
@@ -146,6 +150,8 @@ class Remote:
         return str(answer.get("prompt", ""))
 
     def from_ids(self, ids: Sequence[int]) -> Encoding:
+        if not self.probe.classifies:
+            raise PromptInvalid("cannot be scored: this server has no /classify for token ids", where=self.name)
         return encoding_of(ids, self.probe.window, 1 << 62)  # what is no token the server says itself
 
     def _ask_ids(self, text: str, special: bool) -> Tokenized:
@@ -160,13 +166,24 @@ class Remote:
             if (known := self._seen.get(asked)) is not None:
                 self._seen.move_to_end(asked)
                 return known
-        found = token_ids(self._endpoints.ask("/tokenize", body))
+        self._check_up()
+        try:
+            found = token_ids(self._endpoints.ask("/tokenize", body))
+        except (ModelUnavailable, Busy) as error:
+            self._down = (time.monotonic() + DOWN_SECONDS, error)
+            raise
         with self._lock:
             self._seen[asked] = found
             self._names.update(zip(found.ids, found.names, strict=False))
             while len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return found
+
+    def _check_up(self) -> None:
+        """A server that was just found down is not waited for again by the next of many rows."""
+        until, error = self._down
+        if error is not None and time.monotonic() < until:
+            raise error
 
     def cut_text(self, text: str, tokens: int) -> str:
         """As vLLM cuts max_tokens_per_*, by the server's own tokens; left to the server where it does not show them."""
@@ -203,7 +220,7 @@ class Remote:
         return self.family.max_length
 
     def facts(self) -> ScorerFacts:
-        server = f"vLLM {self.probe.version}" if self.probe.version else "a server"
+        server = f"server {self.probe.version}".rstrip()
         many = f" ({len(self._endpoints.addresses)} endpoints)" if len(self._endpoints.addresses) > 1 else ""
         note = " ".join((*self.probe.faults, *self._jobs.notes()))
         return ScorerFacts("remote", server + many, 0, True, 0.0, note)
@@ -212,33 +229,13 @@ class Remote:
         """Nothing to give back."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What a cut leaves and takes: slices of the ids, and where the cut is."""
-
-    keep: slice
-    gone: slice
-    at: int
-
-
-def _cut(encoding: Encoding, limit: int) -> Encoding:
-    """vLLM's truncate_prompt_tokens: the first ids (side right, the default) or the last, whatever they are."""
-    n, left = len(encoding.token_ids), encoding.pair.limits.truncation_side == "left"
-    cut = _Kept(slice(n - limit, None), slice(0, n - limit), 0) if left else _Kept(slice(0, limit), slice(limit, None), limit)
-    away = encoding.spans[cut.gone]
-    return replace(
-        encoding, token_ids=encoding.token_ids[cut.keep], spans=encoding.spans[cut.keep],
-        cut=Cut(cut.at, encoding.token_ids[cut.gone], (away[0][0], away[-1][1]), suffix_lost=not left),
-    )  # fmt: skip
-
-
 def _spans(found: Tokenized, text: str) -> tuple[tuple[int, int], ...]:
     return (places(found.names, text) if found.names else None) or ((0, 0),) * len(found.ids)
 
 
 def _family(known: Family | None, found: Probe) -> Family:
     """The family that lists the served model, else one that knows nothing; its template is the server's own."""
-    template = ScoreTemplate(OWN, Placeholders("<image>", "<video>"))  # placeholders never reach a server
+    template = ScoreTemplate(OWN, Placeholders("⟦image⟧", "⟦video⟧"))  # they never reach a server
     family = known or Family("served", "vllm", template)
     return replace(family, scorer="vllm", template=template, source=OWN, max_length=found.window or family.max_length)
 
