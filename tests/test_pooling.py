@@ -132,7 +132,7 @@ def test_a_task_the_model_does_not_do_is_named(client: TestClient, task: str) ->
         ("/classify", {"input": [151655]}, "input"),
         ("/classify", {"input": ["fine", "word " * 9000]}, "input[1]"),
         ("/classify", {"input": ""}, "input"),
-        ("/classify", {"input": "x", "truncate_prompt_tokens": 9000}, "input, truncate_prompt_tokens"),
+        ("/classify", {"input": "x", "truncate_prompt_tokens": 9000}, "truncate_prompt_tokens"),
         ("/classify", {"input": "x", "normalize": True}, "normalize"),
         ("/classify", {"input": "x", "priority": 3}, "priority"),
         ("/classify", {"input": "x", "cache_salt": ""}, "cache_salt"),

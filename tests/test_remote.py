@@ -5,6 +5,7 @@ The servers are real: workbenches on loopback, some behind a front that shows th
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from tests.servers import Front, error, first, served
 from tests.test_wire import png
 from workbench import api, wire
+from workbench.__main__ import main
 from workbench.export import bundle
 from workbench.pool import Bench, Pool
 from workbench.scorers import _endpoints
@@ -211,6 +213,26 @@ def test_one_workbench_is_the_remote_of_another(remote: Bench, local: Bench, con
     b = wire.answer_classify(local, wire.read_classify({"input": [[5, 6, 7], [8]]}, local))
     assert [d["probs"] for d in a["data"]] == [[pytest.approx(d["probs"][0], abs=1e-5)] for d in b["data"]]
     assert wire.answer_rerank(remote, wire.read_rerank(body, remote))["model"] == remote.model
+
+
+def test_the_command_line_takes_servers(url: str, local: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in.jsonl").write_text(json.dumps({"query": "q", "documents": TEXTS, "template": OTHER}), encoding="utf-8")
+    request = wire.read_rerank({"query": "q", "documents": TEXTS, "template": OTHER}, local)
+    expected = [r["index"] for r in wire.answer_rerank(local, request)["results"]]
+    for flags in (["--model", url], ["--endpoint", url, url.replace("http://", "http://:k@")]):
+        out = tmp_path / "out.jsonl"
+        assert main(["rerank", *flags, "--in", str(tmp_path / "in.jsonl"), "--out", str(out)]) == 0
+        answer = json.loads(out.read_text(encoding="utf-8"))
+        assert [r["index"] for r in answer["results"]] == expected and answer["model"] == url
+    for flags, says in (
+        (["--endpoint", url, "--model", "x"], "--endpoint"),
+        (["--endpoint-key", "k"], "Give --endpoint URL"),
+        (["--endpoint", "nonsense"], "http://HOST:PORT"),
+        (["--endpoint", "http://:a@h", "http://:b@h"], "same --endpoint-key"),
+        (["--model", "http://127.0.0.1:9"], "cannot be reached"),
+    ):
+        assert main(["rerank", *flags, "--in", str(tmp_path / "in.jsonl")]) == 2
+        assert says in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- an endpoint with nothing but /rerank

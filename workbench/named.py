@@ -43,16 +43,16 @@ def served(model: str | None, endpoints: Sequence[str], key: str | None) -> tupl
     given = [model] if model is not None and is_address(model) else []
     if model is not None and endpoints and not given:
         hint = "Give either; an endpoint is a model that runs elsewhere."
-        raise RequestInvalid("cannot be used together with endpoints", where=f"model {model}", hint=hint)
+        raise RequestInvalid("cannot be used together with --endpoint", where=f"model {model}", hint=hint)
     if not (given or endpoints):
         if key:
-            raise RequestInvalid("has no endpoint to go to", where="endpoint key", hint="Give the endpoint's URL.")
+            raise RequestInvalid("has no endpoint to go to", where="--endpoint-key", hint="Give --endpoint URL too.")
         return model, (), ""
     from workbench.scorers._endpoints import address
 
     places = [address(text) for text in dict.fromkeys([*given, *endpoints])]
     keys = {p.key for p in places if p.key} | ({key} if key else set())
     if len(keys) > 1:
-        raise RequestInvalid("are several", where="endpoint keys", hint="All endpoints of a model take the same key.")
+        raise RequestInvalid("are several", where="endpoint keys", hint="All endpoints of a model take the same --endpoint-key.")
     names = tuple(p.name for p in places)
     return names[0], names, next(iter(keys), "")
