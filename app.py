@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from workbench.pool import Bench
 
-ROOT = Path(__file__).resolve().parent
 MAX_UPLOAD = 256_000_000  # bytes: the longest clip that is taken
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -62,7 +61,9 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     host = environment.get("GRADIO_SERVER_NAME", "0.0.0.0") if space else "127.0.0.1"
     add("--host", default=host, help="address to listen on (default: %(default)s)")
     add("--port", type=_port, default=port, help="0 takes a free one (default: %(default)s)")
-    add("--model", metavar="NAME_OR_DIR", help="a hub name or a folder (default: the shipped model)")
+    add("--model", metavar="NAME_DIR_OR_URL", help="a hub name, a folder or a server (default: the shipped model)")
+    add("--endpoint", metavar="URL", nargs="+", default=[], help="servers of one model, used in parallel")
+    add("--endpoint-key", metavar="KEY", help="what is sent to them: Authorization: Bearer KEY")
     add(
         "--template",
         metavar="FILE_OR_NAME",
@@ -122,21 +123,22 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
 
 def open_house(args: argparse.Namespace) -> Bench:
     """The bench of these flags. A Space offers the shipped and listed models only, and reads no folders."""
-    from workbench.commands import shipped_model, template_text
+    from workbench.named import FAMILIES, served, shipped_model, template_text
     from workbench.pool import LEXICAL, open_bench
 
     shipped = shipped_model()
-    if shipped is None and args.model is None:
+    model, endpoints, key = served(args.model, args.endpoint, args.endpoint_key)
+    if shipped is None and model is None:
         print(f"The shipped model is not there: starting with {LEXICAL}, which needs no weights.", file=sys.stderr)
     try:
         args.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise RequestInvalid(f"cannot be made ({error.strerror})", where=f"--data {args.data}") from error
     return open_bench(
-        model=args.model or (shipped.name if shipped else LEXICAL),
-        template=None if args.template is None else template_text(args.template),
-        parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=ROOT / "templates",
-        shipped=shipped, offered_only=args.space,
+        model=model or (shipped.name if shipped else LEXICAL),
+        template=None if args.template is None else template_text(args.template, "--template"),
+        parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=FAMILIES,
+        shipped=shipped, offered_only=args.space, endpoints=endpoints, endpoint_key=key,
     )  # fmt: skip
 
 

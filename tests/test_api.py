@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,10 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from tests.servers import served
 from tests.test_wire import data_url, png
 from workbench import api, wire
 from workbench.pool import LEXICAL, Bench, Pool
@@ -285,22 +282,6 @@ def slow(bench: Bench) -> tuple[Bench, Slow]:
             return scorer
 
     return replace(bench, pool=OnePool(bench.families, bench.library)), scorer
-
-
-@contextlib.contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The app behind a real server on a free port."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-        thread.start()
-        until = time.monotonic() + 10
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(10)
 
 
 def test_a_full_line_is_503_and_says_when_to_come_back(slow: tuple[Bench, Slow]) -> None:

@@ -14,11 +14,11 @@ FLOORS: list[list[str]] = [
     ["types", "worker", "sandbox", "decoder"],
     ["template", "media"],
     ["scorers", "scenario", "world"],
-    ["rerank", "pool", "export"],
+    ["ranking", "pool", "named", "export"],
     ["wire", "paste"],
-    ["api", "commands", "ui", "__main__"],
+    ["api", "commands", "offline", "ui", "__main__"],
 ]
-DOORS = {"api", "ui", "commands"}
+DOORS = {"api", "ui", "commands", "offline"}
 HOMES = {
     "jinja2": {"sandbox"},
     "PIL": {"decoder", "demo"},
@@ -28,6 +28,7 @@ HOMES = {
     "tokenizers": {"scorers", "demo"},
     "safetensors": {"scorers", "demo"},
     "huggingface_hub": {"scorers"},
+    "httpx": {"scorers", "media"},
     "pydantic": {"wire"},
     "fastapi": {"api", "app"},
     "starlette": {"api", "app"},

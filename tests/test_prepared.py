@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from workbench.pool import Bench, open_bench
-from workbench.rerank import ranking
+from workbench.ranking import ranking
 from workbench.scenario import Scenario, read_scenario
 from workbench.types import Ranking
 from workbench.ui.ranking_view import METRIC_DEPTH, ndcg

@@ -18,11 +18,10 @@ from typing import BinaryIO, TextIO
 
 from workbench import wire
 from workbench.export import bundle
+from workbench.named import FAMILIES, served, shipped_model, template_text
 from workbench.pool import LEXICAL, Bench, open_bench
 from workbench.types import JSON, RequestInvalid, Variant, WorkbenchError
 
-ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ROOT / "assets" / "demo-reranker"
 Answer = Callable[[JSON], dict[str, JSON]]
 
 
@@ -53,35 +52,19 @@ def _source(name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, Path]:
 
 def _bench(args: argparse.Namespace, data: Path) -> Bench:
     shipped = shipped_model()
+    model, endpoints, key = served(args.model, args.endpoint, args.endpoint_key)
     return open_bench(
-        model=args.model or (shipped.name if shipped else LEXICAL),
-        template=None if args.template is None else template_text(args.template),
+        model=model or (shipped.name if shipped else LEXICAL),
+        template=None if args.template is None else template_text(args.template, "--template"),
         parity=args.parity,
         device=args.device,
         dtype=args.dtype,
         data=data,
-        families=ROOT / "templates",
+        families=FAMILIES,
         shipped=shipped,
+        endpoints=endpoints,
+        endpoint_key=key,
     )
-
-
-def shipped_model() -> Path | None:
-    """The folder of the model that comes with the workbench, where it is there."""
-    return SHIPPED if (SHIPPED / "config.json").is_file() else None
-
-
-def template_text(name: str) -> str:
-    """The text of a template file, or a family's name. Raises RequestInvalid."""
-    path = Path(name)
-    if not path.is_file() and (ROOT / "templates" / f"{name}.jinja").is_file():
-        return name
-    try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        families = ", ".join(sorted(p.stem for p in (ROOT / "templates").glob("*.jinja")))
-        raise RequestInvalid(
-            f"cannot be read ({error})", where=f"--template {name}", hint=f"Name a file or a family: {families}."
-        ) from error
 
 
 # ---------------------------------------------------------------- one answer a line

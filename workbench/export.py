@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.pool import Bench
-from workbench.rerank import make_pair
+from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.template import split_facts
 from workbench.types import (
@@ -60,11 +60,15 @@ def bundle(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) ->
     scorer = bench.pool.get(variant.model)
     variant = replace(variant, template=bench.template_for(variant))
     assert variant.template is not None
+    if scorer.family.scorer == "vllm" and variant.template == scorer.family.template:
+        raise PromptInvalid(
+            "is the server's own, which it does not tell", where="template", hint="Write the template out, then export it."
+        )
     baked = bake(_with_facts(variant.template.body, scorer.family), variant.instruction, variant.variables)
     pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content] if query.content else []
     _prove_equal(bench, scorer, variant, baked, pairs or [PROBE])
     shipped = bench.pool.shipped
-    served = f"assets/{shipped.name}" if shipped and scorer.name == shipped.name else scorer.name
+    served = f"assets/{shipped.name}" if shipped and scorer.name == shipped.name else getattr(scorer, "served", scorer.name)
     out = Outgoing(variant, scorer, baked, _example(query, rows), served)
     return {
         "template.jinja": baked.encode(),

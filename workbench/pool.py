@@ -15,7 +15,7 @@ from typing import Any
 
 from workbench import scorers
 from workbench.media import Library
-from workbench.rerank import encode_rows, rerank
+from workbench.ranking import encode_rows, rerank
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, read_families, template_of
 from workbench.types import (
@@ -25,6 +25,7 @@ from workbench.types import (
     Parity,
     Query,
     Row,
+    Score,
     ScoreResult,
     ScoreTemplate,
     Variant,
@@ -48,14 +49,16 @@ class Pool:
     device: str = "auto"
     dtype: str = "auto"
     offered_only: bool = False
+    endpoints: tuple[str, ...] = ()  # servers of one model, named by the first; the key is sent to these alone
+    endpoint_key: str = ""
     _open: OrderedDict[str, Scorer] = field(default_factory=OrderedDict)
     _templates: dict[str, ScoreTemplate] = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
 
     def offered(self) -> tuple[str, ...]:
-        """The model menu: the shipped one first, then those the family files name, then the one without weights."""
+        """The model menu: servers and the shipped one first, then those the family files name, then the one without weights."""
         shipped = (self.shipped.name,) if self.shipped else ()
-        return (*shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
+        return (*self.endpoints[:1], *shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
 
     def folder(self, model: str) -> Path | None:
         """The folder that a model's name stands for: the shipped one, or a path where folders may be read."""
@@ -108,6 +111,8 @@ class Pool:
             )
         if name == LEXICAL:
             return _lexical(self.families)
+        if is_address(name):
+            return self._remote(name)
         shipped = self.shipped is not None and name == self.shipped.name
         path = str(self.shipped) if shipped else name
         checkpoint = open_checkpoint(path, self.families, folders=shipped or not self.offered_only, report=report)
@@ -115,6 +120,18 @@ class Pool:
         if checkpoint.declared_template is not None:
             self._templates[name] = template_of(checkpoint.declared_template, checkpoint.family)
         return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype)
+
+
+    def _remote(self, name: str) -> Scorer:
+        from workbench.scorers.vllm import open_remote
+
+        ours = name in self.endpoints[:1]
+        urls, key = (self.endpoints, self.endpoint_key) if ours else ((name,), "")
+        return open_remote(urls, key, self.families, self.library)
+
+
+def is_address(model: str) -> bool:
+    return model.lower().startswith(("http://", "https://"))
 
 
 def _lexical(families: Mapping[str, Family]) -> Scorer:
@@ -156,6 +173,12 @@ class Bench:
         scorer = self.pool.get(variant.model)
         return list(encode_rows(self.renderer, scorer, self.resolved(variant), query, rows))
 
+    def score_encodings(
+        self, model: str, batch: Sequence[Encoding], stop: Stop = never
+    ) -> Iterator[tuple[int, Score | WorkbenchError]]:
+        """As a scorer's own `score`: for prompts that no query and document stand behind."""
+        return self.pool.wake(model).score(batch, stop)
+
     def resolved(self, variant: Variant) -> Variant:
         """The same variant with its template named."""
         return replace(variant, template=self.template_for(variant))
@@ -176,13 +199,18 @@ def open_bench(
     device: str = "auto",
     dtype: str = "auto",
     offered_only: bool = False,
+    endpoints: Sequence[str] = (),
+    endpoint_key: str = "",
 ) -> Bench:
-    """Everything a door needs. `template` is the text of a template file, or the name of a family; None: the model's own."""
+    """Everything a door needs. `template` is the text of a template file, or the name of a family; None: the model's own.
+
+    `endpoints`: addresses of servers of one model; where there are any, the first is the model. Raises WorkbenchError.
+    """
     known = read_families(families)
     sandbox = Worker("workbench.sandbox", seconds=RENDER_SECONDS, memory_mb=512, output_bytes=1 << 20)
     decoder = Worker("workbench.decoder", seconds=DECODE_SECONDS, memory_mb=2048, output_bytes=1 << 30)
     library = Library(data / "media", decoder)
-    pool = Pool(known, library, shipped, device, dtype, offered_only)
+    pool = Pool(known, library, shipped, device, dtype, offered_only, tuple(endpoints), endpoint_key)
     given = None
     if template is not None:
         given = known[template].template if template in known else template_of(template)

@@ -16,7 +16,7 @@ from tests.scorers.conftest import Maker, document, query
 from workbench import scorers
 from workbench.media import Library
 from workbench.pool import Bench
-from workbench.rerank import encode_rows, ranking, rerank
+from workbench.ranking import encode_rows, ranking, rerank
 from workbench.scorers import Scorer, _engine
 from workbench.types import (
     Document,

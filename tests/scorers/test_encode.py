@@ -12,7 +12,7 @@ import pytest
 
 from tests.scorers.conftest import Maker, document, query
 from workbench.pool import Bench
-from workbench.rerank import make_pair
+from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.template import template_of
 from workbench.types import Document, Encoding, Limits, PromptInvalid, Query, Variant

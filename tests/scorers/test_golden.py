@@ -10,7 +10,7 @@ import pytest
 
 from workbench.media import read_content
 from workbench.pool import Bench
-from workbench.rerank import make_pair
+from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.template import template_of
 from workbench.types import Document, Limits, Query, Score, Variant

@@ -27,7 +27,7 @@ VL_DEFAULT = "Given a search query, retrieve relevant candidates that answer the
 
 
 def score(bench: Bench, scorer: Scorer, q: Query, d: Document, **fields: Any) -> tuple[tuple[int, ...], float]:
-    from workbench.rerank import make_pair
+    from workbench.ranking import make_pair
 
     variant = Variant(scorer.name, **fields)
     encoding = scorer.encode(make_pair(bench.renderer, scorer, variant, q, d))

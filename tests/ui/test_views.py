@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from workbench.rerank import ranking
+from workbench.ranking import ranking
 from workbench.types import (
     Cut,
     Document,

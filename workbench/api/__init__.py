@@ -1,4 +1,4 @@
-"""The HTTP door: vLLM's routes for scoring, /render, and what clients ask a server about itself.
+"""The HTTP door: vLLM's routes for scoring and tokenizing, /render, and what clients ask a server about itself.
 
 Knows nothing of files, flags or the screen; bodies and answers are wire.py's, each WorkbenchError becomes a status once.
 """
@@ -29,6 +29,10 @@ PATHS = {
     "score": ("/score", "/v1/score"),
     "rerank": ("/rerank", "/v1/rerank", "/v2/rerank"),
     "render": ("/render",),
+    "classify": ("/classify",),
+    "pooling": ("/pooling",),
+    "tokenize": ("/tokenize",),
+    "detokenize": ("/detokenize",),
 }
 Answer = Callable[[JSON, Stop], dict[str, JSON]]
 
@@ -41,9 +45,17 @@ def build(bench: Bench, *, api_key: str | None = None, running: int = 2, waiting
     router = APIRouter(dependencies=[Depends(key_needed(api_key))])
     scoring, rendering = Line(running, waiting), Line(running, waiting)  # a preview never waits for the device
     schemas = wire.schemas()
-    _post(router, "score", _asked(bench, wire.read_score, wire.answer_score), scoring, schemas["score"])
-    _post(router, "rerank", _asked(bench, wire.read_rerank, wire.answer_rerank), scoring, schemas["rerank"])
-    _post(router, "render", _asked(bench, wire.read_rerank, wire.answer_render), rendering, schemas["rerank"])
+    routes: dict[str, tuple[Callable[..., Any], Callable[..., dict[str, JSON]], Line]] = {
+        "score": (wire.read_score, wire.answer_score, scoring),
+        "rerank": (wire.read_rerank, wire.answer_rerank, scoring),
+        "classify": (wire.read_classify, wire.answer_classify, scoring),
+        "pooling": (wire.read_pooling, wire.answer_pooling, scoring),
+        "render": (wire.read_rerank, wire.answer_render, rendering),
+        "tokenize": (wire.read_tokenize, wire.answer_tokenize, rendering),
+        "detokenize": (wire.read_detokenize, wire.answer_detokenize, rendering),
+    }
+    for name, (read, answer, line) in routes.items():
+        _post(router, name, _asked(bench, read, answer), line, schemas["rerank" if name == "render" else name])
     _about(app, router, bench)
     app.include_router(router)
     return app

@@ -72,6 +72,18 @@ class Tokens:
         """A token's own characters; fragments of a character as `�`."""
         return str(self._fast.decode([token_id]))
 
+    def plain(self, text: str, specials: bool) -> list[int]:
+        """A text's ids as the tokenizer makes them; `specials`: with what it puts around a text."""
+        return self._ids(text, specials)[0]
+
+    def names(self, ids: Sequence[int]) -> list[str]:
+        """Each id as the vocabulary writes it (a leading space as Ġ, say); "" for an id it has no token for."""
+        return [str(name or "") for name in self._fast.convert_ids_to_tokens(list(ids))]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids, control tokens written out."""
+        return str(self._fast.decode(list(ids), clean_up_tokenization_spaces=False))
+
     def find_control(self, text: str) -> list[Span]:
         return [m.span() for m in self._match.finditer(text)]
 

@@ -18,6 +18,7 @@ from workbench.scorers import ScorerFacts, Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._encode import Encoder
+from workbench.scorers._ids import check_ids, encoding_of
 from workbench.scorers._tokens import Tokens
 from workbench.scorers._vision import pixels
 from workbench.types import Encoding, Image, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
@@ -46,6 +47,7 @@ class YesNo:
         own = int(text_config.get("max_position_embeddings") or 1 << 30)
         tokens = Tokens(checkpoint.folder)
         self.special_tokens, self.control_ids = tokens.special_tokens, tokens.control_ids
+        self._vocabulary = int(text_config.get("vocab_size") or 1 << 31)
         self._labels = [tokens.id(label) for label in self.family.labels]
         self._encoder = Encoder(
             tokens, self.family, library, checkpoint.image_config, checkpoint.video_config,
@@ -80,6 +82,21 @@ class YesNo:
         with engine.DEVICE:
             self._backbone = None
             engine.free(self._device)
+
+    # ------------------------------------------------------------ prompts that come as they are
+    def tokenize(self, text: str, special: bool = True) -> list[int]:
+        return self._encoder.tokens.plain(text, special)
+
+    def token_names(self, ids: Sequence[int]) -> list[str]:
+        return self._encoder.tokens.names(ids)
+
+    def detokenize(self, ids: Sequence[int]) -> str:
+        check_ids(ids, self._vocabulary)
+        return self._encoder.tokens.decode(ids)
+
+    def from_ids(self, ids: Sequence[int]) -> Encoding:
+        media = {i for i in (self._encoder.image_id, self._encoder.video_id) if i >= 0}
+        return encoding_of(ids, self._encoder.model_window, self._vocabulary, media)
 
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:

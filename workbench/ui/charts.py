@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.rerank import Move
+from workbench.ranking import Move
 from workbench.ui.figures import Face, esc, shorten
 from workbench.ui.ranking_view import Run
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.pool import Bench
-from workbench.rerank import missing, ranking
+from workbench.ranking import missing, ranking
 from workbench.template import split_facts
 from workbench.types import (
     ContentPart,

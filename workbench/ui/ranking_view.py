@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.rerank import Move, compare
+from workbench.ranking import Move, compare
 from workbench.types import Ranking, ScoreResult
 from workbench.ui.figures import NOISE, Face, count, esc, numbers, sentence
 

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from workbench.pool import Bench
-from workbench.rerank import missing, ranking
+from workbench.ranking import missing, ranking
 from workbench.scorers import Stop, never
 from workbench.types import (
     JSON,
     Encoding,
     Query,
     RequestInvalid,
+    Score,
     ScoreFailed,
     ScoreResult,
     Stopped,
@@ -74,14 +75,14 @@ def score_pairs(bench: Bench, request: Request, stop: Stop, *, whole: bool) -> l
     if whole:
         for i, row in enumerate(request.rows):
             if isinstance(row, WorkbenchError):
-                raise _named(row, request.places[i], i)
-    _check_limits(bench, request.variant)
+                raise named(row, request.places[i], i)
+    check_limits(bench, request.variant)
     results: list[ScoreResult] = []
     for query, positions in _by_query(request.queries):
         for result in bench.rank(request.variant, query, [request.rows[i] for i in positions], stop):
             i = positions[result.index]
             if whole and result.score is None:
-                raise _named(result.error or ScoreFailed("gave no score"), request.places[i], i)
+                raise named(result.error or ScoreFailed("gave no score"), request.places[i], i)
             results.append(replace(result, index=i))
     if missing(len(request.rows), results):
         raise Stopped("the caller stopped waiting")
@@ -96,7 +97,7 @@ def _by_query(queries: Sequence[Query]) -> Iterator[tuple[Query, list[int]]]:
     return ((queries[positions[0]], positions) for positions in groups.values())
 
 
-def _check_limits(bench: Bench, variant: Variant) -> None:
+def check_limits(bench: Bench, variant: Variant) -> None:
     """vLLM refuses limits its model's window does not reach; the reference recipe simply never reaches them."""
     if variant.parity != "vllm":
         return
@@ -105,9 +106,11 @@ def _check_limits(bench: Bench, variant: Variant) -> None:
         value = getattr(variant.limits, name)
         if value is not None and value >= window:
             raise RequestInvalid(f"{name} ({value}) must be less than max_model_len ({window}).", where=name)
+    if (variant.limits.truncate_prompt_tokens or 0) > window:
+        raise RequestInvalid(f"is greater than max_model_len ({window})", where="truncate_prompt_tokens")
 
 
-def _named(error: WorkbenchError, place: str, index: int) -> WorkbenchError:
+def named(error: WorkbenchError, place: str, index: int) -> WorkbenchError:
     """The error with its document's place in front; what is wrong with template or variables is not a document's fault."""
     if error.where.startswith(place) or (
         index == 0 and isinstance(error, TemplateInvalid | RequestInvalid) and error.where
@@ -128,7 +131,7 @@ def rerank_response(
     response: dict[str, JSON] = {
         "id": _response_id(request),
         "model": request.variant.model,
-        "usage": _usage(results),
+        "usage": counted(r.encoding for r in results if r.encoding and r.score),
         "results": [
             {
                 "index": r.index,
@@ -154,7 +157,7 @@ def score_response(request: ScoreRequest, results: Iterable[ScoreResult], *, det
             for r in results
             if r.score is not None
         ],
-        "usage": {**_usage(results), "completion_tokens": 0, **dict.fromkeys(USAGE_DETAILS)},
+        "usage": usage(r.encoding for r in results if r.encoding and r.score),
     }
     return {**response, "pairs": _pairs(results, request)} if details else response
 
@@ -170,17 +173,27 @@ def _response_id(request: Request) -> str:
     return f"score-{request.request_id or uuid.uuid4().hex}"
 
 
-def _usage(results: Iterable[ScoreResult]) -> dict[str, JSON]:
-    tokens = sum(len(r.encoding.token_ids) for r in results if r.encoding is not None and r.score is not None)
+def counted(encodings: Iterable[Encoding]) -> dict[str, JSON]:
+    tokens = sum(len(e.token_ids) for e in encodings)
     return {"prompt_tokens": tokens, "total_tokens": tokens}
+
+
+def usage(encodings: Iterable[Encoding]) -> dict[str, JSON]:
+    """vLLM's UsageInfo, which all answers but that of /rerank carry."""
+    return {**counted(encodings), "completion_tokens": 0, **dict.fromkeys(USAGE_DETAILS)}
+
+
+def number(score: Score, activated: bool, place: str) -> float:
+    """What a caller is told of a score. Raises ScoreFailed, named by its place, where it is no finite number."""
+    value = float(score.value if activated else score.logit)
+    if not math.isfinite(value):
+        raise ScoreFailed("gave no finite score", where=place)
+    return value
 
 
 def _number(result: ScoreResult, activated: bool) -> float:
     assert result.score is not None
-    number = float(result.score.value if activated else result.score.logit)
-    if not math.isfinite(number):
-        raise ScoreFailed("gave no finite score", where=f"documents[{result.index}]")
-    return number
+    return number(result.score, activated, f"documents[{result.index}]")
 
 
 def _pairs(results: Iterable[ScoreResult], request: Request) -> list[JSON]:

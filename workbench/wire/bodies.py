@@ -46,6 +46,8 @@ class Body(BaseModel):
     padding: Literal["do_not_pad"] | None = None
     use_activation: bool | None = None
     mm_processor_kwargs: dict[str, Any] | None = None
+    priority: int = 0
+    cache_salt: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     template: Annotated[str | None, Field(description="a family's name or the text of a score template")] = None
     parity: Literal["reference", "vllm"] | None = None
 
@@ -59,11 +61,14 @@ class Body(BaseModel):
 
 
 class RerankBody(Body):
-    """`top_n` 0 = all. `return_documents` is ignored: documents are always echoed, as in vLLM."""
+    """`top_n` 0 = all; null too, since clients write it for "not given".
+
+    `return_documents` is ignored: documents are always echoed, as in vLLM.
+    """
 
     query: Side
     documents: Sides
-    top_n: Annotated[int, Field(ge=0)] = 0
+    top_n: Annotated[int, Field(ge=0)] | None = 0
 
 
 PAIR_NAMES = (("queries", "documents"), ("queries", "items"), ("data_1", "data_2"), ("text_1", "text_2"))

@@ -36,13 +36,13 @@ B = TypeVar("B", bound=Body)
 
 def read_rerank(body: JSON, bench: Bench, base: Path | None = None) -> RerankRequest:
     """The body of /rerank and /render. `base`: the folder that file paths in it are relative to; None refuses paths."""
-    fields = _fields(RerankBody, body)
+    fields = fields_of(RerankBody, body)
     documents = _several(fields.documents, "documents")
     return RerankRequest(
-        query=Query("query", _content(fields.query, bench, base, "query")),
+        query=Query("query", content_of(fields.query, bench, base, "query")),
         rows=tuple(_row(d, i, bench, base, f"documents[{i}]") for i, d in enumerate(documents)),
-        variant=_variant(fields, bench),
-        top_n=fields.top_n,
+        variant=variant_of(fields, bench),
+        top_n=fields.top_n or 0,
         use_activation=fields.use_activation is not False,
         request_id=fields.request_id or "",
         echoes=tuple(map(_echo, documents)),
@@ -51,7 +51,7 @@ def read_rerank(body: JSON, bench: Bench, base: Path | None = None) -> RerankReq
 
 def read_score(body: JSON, bench: Bench, base: Path | None = None) -> ScoreRequest:
     """The body of /score: any of vLLM's four pairs of field names, 1:1, 1:N or N:N."""
-    fields = _fields(ScoreBody, body)
+    fields = fields_of(ScoreBody, body)
     one, two = _pair_names(fields)
     left, right = _several(getattr(fields, one), one), _several(getattr(fields, two), two)
     if len(left) not in (1, len(right)):
@@ -62,25 +62,28 @@ def read_score(body: JSON, bench: Bench, base: Path | None = None) -> ScoreReque
         queries=tuple(_query(q, bench, base, _place(one, i, getattr(fields, one))) for i, q in enumerate(left))
         * (len(right) if len(left) == 1 else 1),
         rows=tuple(_row(d, i, bench, base, f"{two}[{i}]") for i, d in enumerate(right)),
-        variant=_variant(fields, bench),
+        variant=variant_of(fields, bench),
         use_activation=fields.use_activation is not False,
         request_id=fields.request_id or "",
         places=tuple(f"{two}[{i}]" for i in range(len(right))),
     )
 
 
-def _fields(model: type[B], body: JSON) -> B:
+def fields_of(model: type[B], body: JSON) -> B:
     if not isinstance(body, dict):
         raise RequestInvalid(f"the body must be a JSON object, and is {_kind(body)}")
     check(body)  # bodies also come from Python and from pasted text
     try:
-        return model.model_validate(body)
+        fields = model.model_validate(body)
     except ValidationError as error:
         problems = [
             (".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_input=False, include_url=False)
         ]
         more = "; ".join(f"{place}: {message}" for place, message in problems[1:4])
         raise RequestInvalid(problems[0][1], where=problems[0][0], hint=f"Also {more}" if more else "") from None
+    if fields.priority != 0:
+        raise RequestInvalid("requests are served in the order they come", where="priority", hint="Leave it out.")
+    return fields
 
 
 def _pair_names(fields: ScoreBody) -> tuple[str, str]:
@@ -105,17 +108,17 @@ def _place(name: str, index: int, value: JSON) -> str:
 
 
 def _query(value: JSON, bench: Bench, base: Path | None, where: str) -> Query:
-    return Query(where, _content(value, bench, base, where))
+    return Query(where, content_of(value, bench, base, where))
 
 
 def _row(value: JSON, index: int, bench: Bench, base: Path | None, where: str) -> Row:
     try:
-        return Document(str(index), _content(value, bench, base, where))
+        return Document(str(index), content_of(value, bench, base, where))
     except WorkbenchError as error:
         return error
 
 
-def _content(value: JSON, bench: Bench, base: Path | None, where: str) -> tuple[ContentPart, ...]:
+def content_of(value: JSON, bench: Bench, base: Path | None, where: str) -> tuple[ContentPart, ...]:
     parts = read_content(value, bench.library, base=base, where=where)
     if not parts:
         raise RequestInvalid("is empty", where=where, hint="Give it a text, a picture or a clip.")
@@ -131,10 +134,10 @@ def _echo(document: JSON) -> dict[str, JSON]:
     return {"text": None, "multi_modal": parts if isinstance(parts, list) else [parts]}
 
 
-def _variant(fields: Body, bench: Bench) -> Variant:
+def variant_of(fields: Body, bench: Bench) -> Variant:
     return bench.variant(
         model=(fields.model or "").strip() or None,
-        template=None if fields.template is None else _template(fields.template, bench),
+        template=None if fields.template is None else template_named(fields.template, bench),
         instruction=fields.instruction,
         variables=fields.chat_template_kwargs,
         limits=fields.limits(),
@@ -143,7 +146,7 @@ def _variant(fields: Body, bench: Bench) -> Variant:
     )
 
 
-def _template(text: str, bench: Bench) -> ScoreTemplate:
+def template_named(text: str, bench: Bench) -> ScoreTemplate:
     if text in bench.families:
         return bench.families[text].template
     if len(text.encode()) > MAX_TEMPLATE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.pool import Bench
-from workbench.rerank import compare, missing, ranking, rerank
+from workbench.ranking import compare, missing, ranking, rerank
 from workbench.types import Document, Query, RequestInvalid, Row, Score, ScoreResult, Text, Variant
 
 QUERY = Query("q", (Text("red star"),))

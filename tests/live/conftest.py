@@ -1,0 +1,116 @@
+"""A real vLLM server on the tiny Qwen3 checkpoint; where none is installed its tests are reported as NOT RUN, loudly."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from workbench.pool import Bench, Pool
+from workbench.template import template_of
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = Path(os.environ.get("VLLM_HOME") or ROOT / ".cache" / "vllm")
+GOLDEN = json.loads((ROOT / "tests" / "golden" / "vllm_qwen.json").read_text(encoding="utf-8"))
+TEMPLATE: str = GOLDEN["templates"]["qwen3"]
+OVERRIDES = {
+    "architectures": ["Qwen3ForSequenceClassification"],
+    "classifier_from_token": ["no", "yes"],
+    "is_original_qwen3_reranker": True,
+}
+START_SECONDS = 300
+
+
+def missing() -> str:
+    """Why no server can be started, "" where it can."""
+    if (HOME / "installed").is_file():
+        return ""
+    why = HOME.with_suffix(".failed")
+    said = f" ({why.read_text(encoding='utf-8').strip()[-300:]})" if why.is_file() else ""
+    return f"vLLM is not installed in {HOME}{said}; bash tests/live/install.sh does it"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = missing()
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.vllm)
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=f"NOT RUN: {reason}"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    left = [r for r in terminalreporter.stats.get("skipped", []) if "NOT RUN" in str(r.longrepr)]
+    if left:
+        terminalreporter.section("NOT RUN", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{len(left)} tests against a real vLLM server were NOT RUN: {missing()}", red=True, bold=True)
+
+
+# ---------------------------------------------------------------- the server
+@pytest.fixture(scope="session")
+def server(tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a vLLM that serves the tiny checkpoint with the reference template, in float32."""
+    place = tmp_path_factory.mktemp("vllm")
+    (place / "template.jinja").write_text(TEMPLATE, encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        HOME / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server", "--model", tiny_qwen3, "--served-model-name",
+        "tiny", "--runner", "pooling", "--dtype", "float32", "--enforce-eager", "--max-model-len", "2048", "--host",
+        "127.0.0.1", "--port", port, "--chat-template", place / "template.jinja", "--hf-overrides", json.dumps(OVERRIDES),
+    ]  # fmt: skip
+    env = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "PYTHONPATH": ""}
+    with (place / "log").open("w") as log:
+        process = subprocess.Popen([str(c) for c in command], cwd=place, env=env, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait(f"http://127.0.0.1:{port}", process, place / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        assert process.poll() is None, f"vLLM ended: {log.read_text()[-3000:]}"
+        try:
+            if httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(1)
+    raise AssertionError(f"vLLM did not start in {START_SECONDS} s: {log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def ask(server: str) -> Any:
+    with httpx.Client(base_url=server, timeout=120, trust_env=False) as client:
+        yield lambda path, body: client.post(path, json=body)
+
+
+@pytest.fixture(scope="session")
+def here(bench: Bench, tiny_qwen3: Path) -> Bench:
+    """The same checkpoint with the same template, scored by the workbench as vLLM scores."""
+    pool = Pool(bench.families, bench.library, device="cpu", dtype="float32")
+    return Bench(
+        pool, bench.renderer, bench.library, bench.families, str(tiny_qwen3), template_of(TEMPLATE), "vllm"
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def there(bench: Bench, server: str) -> Bench:
+    """The server as a model of the workbench."""
+    pool = Pool(bench.families, bench.library, endpoints=(server,))
+    return Bench(pool, bench.renderer, bench.library, bench.families, server, None, "vllm")

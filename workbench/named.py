@@ -1,0 +1,58 @@
+"""What a caller's words mean: the model that ships, a template's name or file, the address of a server.
+
+Knows nothing of flags, bodies or pages; every door that opens a bench asks here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workbench.pool import is_address
+from workbench.types import RequestInvalid
+
+ROOT = Path(__file__).resolve().parent.parent
+FAMILIES = ROOT / "templates"
+SHIPPED = ROOT / "assets" / "demo-reranker"
+
+
+def shipped_model() -> Path | None:
+    """The folder of the model that comes with the workbench, where it is there."""
+    return SHIPPED if (SHIPPED / "config.json").is_file() else None
+
+
+def template_text(name: str, where: str = "template") -> str:
+    """The text of a template file, or a family's name. Raises RequestInvalid, named by `where`."""
+    path = Path(name)
+    if not path.is_file() and (FAMILIES / f"{name}.jinja").is_file():
+        return name
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        families = ", ".join(sorted(p.stem for p in FAMILIES.glob("*.jinja")))
+        raise RequestInvalid(
+            f"cannot be read ({error})", where=f"{where} {name}", hint=f"Name a file or a family: {families}."
+        ) from error
+
+
+def served(model: str | None, endpoints: Sequence[str], key: str | None) -> tuple[str | None, tuple[str, ...], str]:
+    """(model, addresses, key). An address given as the model is the first endpoint.
+
+    A key within an address is taken out, so that no answer, page or log shows it. Raises RequestInvalid.
+    """
+    given = [model] if model is not None and is_address(model) else []
+    if model is not None and endpoints and not given:
+        hint = "Give either; an endpoint is a model that runs elsewhere."
+        raise RequestInvalid("cannot be used together with --endpoint", where=f"model {model}", hint=hint)
+    if not (given or endpoints):
+        if key:
+            raise RequestInvalid("has no endpoint to go to", where="--endpoint-key", hint="Give --endpoint URL too.")
+        return model, (), ""
+    from workbench.scorers._endpoints import address
+
+    places = [address(text) for text in dict.fromkeys([*given, *endpoints])]
+    keys = {p.key for p in places if p.key} | ({key} if key else set())
+    if len(keys) > 1:
+        raise RequestInvalid("are several", where="endpoint keys", hint="All endpoints of a model take the same --endpoint-key.")
+    names = tuple(p.name for p in places)
+    return names[0], names, next(iter(keys), "")

@@ -1,0 +1,59 @@
+"""Prompts that come as a plain text or as token ids: what /classify, /tokenize and /detokenize ask of a checkpoint.
+
+Knows nothing of templates, pairs or scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from workbench.types import Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
+
+
+@runtime_checkable
+class ReadsIds(Protocol):
+    """A scorer that takes a prompt which no template of ours made. `special`: with what the tokenizer puts around a text."""
+
+    def tokenize(self, text: str, special: bool = True) -> list[int]: ...
+    def token_names(self, ids: Sequence[int]) -> list[str]: ...  # as the vocabulary writes them
+    def detokenize(self, ids: Sequence[int]) -> str: ...
+    def from_ids(self, ids: Sequence[int]) -> Encoding: ...
+
+
+def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collection[int] = ()) -> Encoding:
+    """The encoding of ids alone: no query, no document, no text behind them.
+
+    Raises PromptInvalid for none at all, more than `window`, one that is no token (there are `vocabulary`), or one of
+    `media`, which would stand for a picture that is not there.
+    """
+    if not ids:
+        raise PromptInvalid("holds no token")
+    check_ids(ids, vocabulary)
+    if len(ids) > window:
+        raise PromptInvalid(
+            f"is {len(ids)} tokens long, and the model's window is {window}",
+            hint="Shorten it or set truncate_prompt_tokens.",
+        )
+    if found := sorted(set(ids) & set(media)):
+        raise PromptInvalid(f"holds the media token {found[0]} without its picture", hint="Send messages instead of ids.")
+    pair = Pair(Query("", ()), Document("", ()), (RenderedPrompt(""),), parity="vllm")
+    return Encoding(pair, tuple(ids), ((0, 0),) * len(ids))
+
+
+def check_ids(ids: Sequence[int], vocabulary: int) -> None:
+    """Raises PromptInvalid for an id that no token of the vocabulary has."""
+    if bad := next((i for i in ids if not 0 <= i < vocabulary), None):
+        raise PromptInvalid(f"holds the id {bad}, and this model's ids end at {vocabulary - 1}")
+
+
+def cut(encoding: Encoding, limit: int) -> Encoding:
+    """vLLM's truncate_prompt_tokens: the first `limit` ids (side right, the default) or the last (left), whatever they are."""
+    n, left = len(encoding.token_ids), encoding.pair.limits.truncation_side == "left"
+    keep, gone = (slice(n - limit, None), slice(0, n - limit)) if left else (slice(0, limit), slice(limit, None))
+    away = encoding.spans[gone]
+    return replace(
+        encoding, token_ids=encoding.token_ids[keep], spans=encoding.spans[keep],
+        cut=Cut(0 if left else limit, encoding.token_ids[gone], (away[0][0], away[-1][1]), suffix_lost=not left),
+    )  # fmt: skip
