@@ -67,7 +67,7 @@ class Plan:
         return next(s for s in STAGES if step * STAGES[-1].until < s.until * self.steps or s is STAGES[-1])
 
     def pace(self, done: int, of: int) -> float:
-        """The share of the learning rates: a short rise, then half a cosine down to a fiftieth; a sixth again for the last part."""
+        """The share of the learning rates: a short rise, half a cosine down to a fiftieth; a sixth again for the last part."""
         if done < self.warmup:
             return (done + 1) / self.warmup
         most = of if of == self.looks else of * (1 - LAST)
