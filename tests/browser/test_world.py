@@ -24,10 +24,13 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 def choose(page: Page, name: str) -> None:
     """Opens a scenario by the menu and waits until it is ranked."""
-    need = json.loads((SCENARIOS / f"{name}.json").read_text())["need"]
+    told = json.loads((SCENARIOS / f"{name}.json").read_text())
     page.locator("#scenario input").click()
     page.get_by_role("option", name=TITLES[name], exact=True).click()
-    expect(page.locator("#look")).to_contain_text(need, timeout=PATIENCE)
+    expect(page.locator("#look")).to_contain_text(told["need"], timeout=PATIENCE)
+    for document in told["documents"]:  # the cards of the scenario before are gone when all of these are there
+        cards = page.locator("#lists .card[data-side=b]", has=page.get_by_title(document["label"], exact=True))
+        expect(cards).to_have_count(1, timeout=PATIENCE)
     scored(page)
     expect(page.locator("#verdict b").first).to_be_visible(timeout=PATIENCE)
 

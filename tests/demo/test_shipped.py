@@ -52,29 +52,29 @@ def rank(judge: Judge, scenario: dict, instruction: str) -> list[float]:  # type
 
 
 def test_unseen_scenes_are_answered_and_the_odds_are_honest(judge: Judge) -> None:
-    cells = [cell(judge, f"test {topic} {kind}", replace(KNOWN, topics=(topic,), kinds=(kind,)), seed=99, count=6)
+    cells = [cell(judge, f"test {topic} {kind}", replace(KNOWN, topics=(topic,), kinds=(kind,)), seed=99, count=4)
              for topic in GATE for kind in KINDS if (topic, kind) not in NEVER]  # fmt: skip
     assert sum(c.accuracy for c in cells) / len(cells) >= 0.95
-    assert calibration(cells) <= 0.05  # 816 pairs; the card's figure is of more
+    assert calibration(cells) <= 0.05  # 544 pairs; the card's figure is of more
 
 
 def test_unseen_phrasings_are_followed(judge: Judge) -> None:
-    cells = [cell(judge, f"test held {topic}", replace(HELD, topics=(topic,)), seed=99, count=8) for topic in GATE]
+    cells = [cell(judge, f"test held {topic}", replace(HELD, topics=(topic,)), seed=99, count=6) for topic in GATE]
     assert sum(c.accuracy for c in cells) / len(cells) >= 0.88
 
 
 def test_what_is_harder_is_mostly_right(judge: Judge) -> None:
-    cells = [cell(judge, f"test {topic}", replace(KNOWN, topics=(topic,)), seed=99, count=8) for topic in STRETCH]
+    cells = [cell(judge, f"test {topic}", replace(KNOWN, topics=(topic,)), seed=99, count=6) for topic in STRETCH]
     assert sum(c.accuracy for c in cells) / len(cells) >= 0.85
 
 
 def test_twenty_documents_are_ranked_and_the_instruction_turns_them(judge: Judge) -> None:
-    assert min(rankings(judge, 99, 5).values()) >= 0.93
-    assert flips(judge, 99, 40) >= 0.9
+    assert min(rankings(judge, 99, 3).values()) >= 0.93
+    assert flips(judge, 99, 25) >= 0.9
 
 
 def test_a_damaged_prompt_hurts(judge: Judge) -> None:
-    found = damaged(judge, 99, 20)
+    found = damaged(judge, 99, 8)
     assert all(found["whole"] - value >= 0.05 for name, value in found.items() if name != "whole"), found
 
 

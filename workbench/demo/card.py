@@ -38,9 +38,10 @@ English sentences about them. The instruction chooses what counts.
 
 From random weights, on scenes drawn by `workbench/demo/drawing.py`; no picture, clip or text of anybody else.
 `python -m workbench demo train`, with fixed seeds and from nothing: {looks:,} steps of the vision tower alone on the plain
-facts of pictures and clips, then {steps:,} steps of about 240 labelled pairs, {minutes:.0f} minutes in {processes} processes of
-one core each ({machine}). Beside the yes/no cross-entropy on the margin it is asked for captions early on, for the facts of both
-sides at the last token half way up, and for which of them agree one layer on; those heads are thrown away.
+facts of pictures and clips, then {steps:,} steps of about 200 labelled pairs, {minutes:.0f} minutes in {processes} processes of
+one core each ({machine}). Beside the yes/no cross-entropy on the margin it is asked for captions early on,
+for the facts of both sides at the last token half way up, and for which of them agree one layer on; those heads are thrown
+away. {note}
 
 ## What it reaches
 
@@ -92,7 +93,7 @@ def render(training: Mapping[str, Any], megabytes: float, forms: int, fails: str
     """The whole card. `fails`: what a person found, as a list in Markdown."""
     check = training["check"]
     head = HEAD.format(parameters=training["parameters"] / 1e6, megabytes=megabytes, forms=forms, seed=check["seed"],
-                       count=check["pairs_per_cell"] // 8, pairs=check["pairs_per_cell"],
+                       count=check["pairs_per_cell"] // 8, note=training.get("note", ""), pairs=check["pairs_per_cell"],
                        **{k: training[k] for k in ("looks", "steps", "minutes", "processes", "machine")})  # fmt: skip
     return f"{head}\n{table(check['accuracy'])}\n\n{figures(check)}\n{TAIL.format(fails=fails.strip())}"
 

@@ -20,7 +20,7 @@ class Stage:
     facet after another, and such a step is cheap. `live`: the vision tower goes on learning; else its answers are kept.
     """
 
-    until: float  # share of all steps
+    until: int  # of 3,400 steps; a plan of more or fewer stretches or shrinks it
     mix: Mix
     opening: str
     caption: float
@@ -36,12 +36,16 @@ class Stage:
 
 
 EARLY = ("everything", "colour", "shape", "shape", "size", "count", "motion")
-# First to compare, with a short prompt; then whole prompts and every wording; last the tower again, with all the rest.
+HARD = Mix(kinds=("clip", "clip", "picture", "caption"), topics=(*("shape", "count") * 4, *Mix().topics))
+# First to compare, with a short prompt; then whole prompts and every wording; then the tower again, with all the rest;
+# last, once more at a raised rate, what comes latest: shapes and counts in clips.
 STAGES = (
-    Stage(0.32, Mix(topics=EARLY, wording=Wording(synonyms=0.25), shown=0.1), SHORT, 0.5, 0.5, words=2),
-    Stage(0.80, Mix(), OPEN, 0.0, 0.3, words=3),
-    Stage(1.00, Mix(), OPEN, 0.0, 0.1, words=4, live=True),
+    Stage(960, Mix(topics=EARLY, wording=Wording(synonyms=0.25), shown=0.1), SHORT, 0.5, 0.5, words=2),
+    Stage(2400, Mix(), OPEN, 0.0, 0.3, words=3),
+    Stage(3000, Mix(), OPEN, 0.0, 0.1, words=4, live=True),
+    Stage(3400, HARD, OPEN, 0.0, 0.3, words=6, live=True),
 )
+LAST = 400 / 3400  # the share of steps that the raised rate holds for
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Plan:
 
     looks: int = 1500  # first the vision tower alone is taught plain facts of pictures and clips
     looked: int = 256
-    steps: int = 3000
+    steps: int = 3400
     rows: int = 20
     length: int = 288
     rate: float = 2e-3  # of AdamW: embeddings, mergers, biases, norms
@@ -60,13 +64,16 @@ class Plan:
     processes: int = 2
 
     def stage(self, step: int) -> Stage:
-        return next(s for s in STAGES if step < s.until * self.steps or s is STAGES[-1])
+        return next(s for s in STAGES if step * STAGES[-1].until < s.until * self.steps or s is STAGES[-1])
 
     def pace(self, done: int, of: int) -> float:
-        """The share of the learning rates: a short rise, then half a cosine down to a fiftieth."""
+        """The share of the learning rates: a short rise, half a cosine down to a fiftieth; a sixth again for the last part."""
         if done < self.warmup:
             return (done + 1) / self.warmup
-        return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done / of))
+        most = of if of == self.looks else of * (1 - LAST)
+        if done >= most:
+            return 0.16 * (of - done) / (of - most) + 0.005
+        return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done / most))
 
 
 PLAN = Plan()

@@ -188,7 +188,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("assets/demo-reranker"), help="where the weights go")
     parser.add_argument("--work", type=Path, default=Path(".cache/demo"), help="drawn pool and checkpoint; resumed from")
     parser.add_argument("--looks", type=int, default=PLAN.looks, help="of the vision tower alone, before the steps")
-    parser.add_argument("--steps", type=int, default=PLAN.steps, help="of about 240 labelled pairs each")
+    parser.add_argument("--steps", type=int, default=PLAN.steps, help="of about 200 labelled pairs each")
     parser.add_argument("--seed", type=int, default=PLAN.seed)
     parser.add_argument("--processes", type=int, default=PLAN.processes, help="one CPU core each")
     parser.add_argument("--minutes", type=float, default=None, help="stop after so long; the same command goes on")
