@@ -27,12 +27,16 @@ def places(names: Sequence[str], text: str) -> tuple[Span, ...] | None:
 
 
 def _composed(text: str) -> tuple[str, list[Span]]:
-    """The text as tokenizers of NFC see it, and for each of its characters those of the original that it stands for."""
+    """The text as tokenizers of NFC see it, and for each of its characters the place of the original that it stands for.
+
+    A composed character stands for its first one: fast tokenizers place it so, and vLLM cuts there.
+    """
     out, origin = "", []
     for match in re.finditer(r".[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*", text, re.S):
         piece = unicodedata.normalize("NFC", match.group())
         out += piece
-        origin += [match.span()] * len(piece)
+        last = match.end() - len(piece)  # marks that stay apart keep their own places
+        origin += [(at, at + 1) for at in (match.start(), *range(last + 1, match.end()))]
     return out, [*origin, (len(text), len(text))]
 
 
