@@ -239,6 +239,7 @@ def test_tokens_are_checked_too() -> None:
         (["ðŁ", "ĺĢ", "!"], "😀!", ((0, 1), (0, 1), (1, 2))),  # one character in two tokens: both get all of it
         (["▁a", "▁b"], "a b", ((0, 1), (1, 3))),
         (["<bos>", "▁a", "é"], "aé", ((0, 0), (0, 1), (1, 2))),
+        (["xÃ©", "y"], "xe\u0301y", ((0, 2), (3, 4))),  # composed by the tokenizer: it stands for its first character
         (["a"], "b", None),
         (["a"], "ab", None),
         ([], "", ()),

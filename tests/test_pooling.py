@@ -134,7 +134,7 @@ def test_a_task_the_model_does_not_do_is_named(client: TestClient, task: str) ->
         ("/classify", {"input": ""}, "input"),
         ("/classify", {"input": "x", "truncate_prompt_tokens": 9000}, "truncate_prompt_tokens"),
         ("/classify", {"input": "x", "normalize": True}, "normalize"),
-        ("/classify", {"input": "x", "priority": 3}, "priority"),
+        ("/classify", {"input": "x", "priority": "high"}, "priority"),
         ("/classify", {"input": "x", "cache_salt": ""}, "cache_salt"),
         ("/classify", {"messages": [{"role": "user", "content": "x"}]}, "messages"),
         ("/classify", {"messages": messages()[:1]}, "messages"),

@@ -65,8 +65,8 @@ def server(tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         port = free.getsockname()[1]
     command = [
         HOME / "bin" / "python", "-m", "vllm.entrypoints.openai.api_server", "--model", tiny_qwen3, "--served-model-name",
-        "tiny", "--runner", "pooling", "--dtype", "float32", "--enforce-eager", "--max-model-len", "2048", "--host",
-        "127.0.0.1", "--port", port, "--chat-template", place / "template.jinja", "--hf-overrides", json.dumps(OVERRIDES),
+        "tiny", "--runner", "pooling", "--dtype", "float32", "--enforce-eager", "--host", "127.0.0.1",
+        "--port", port, "--chat-template", place / "template.jinja", "--hf-overrides", json.dumps(OVERRIDES),
     ]  # fmt: skip
     env = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "PYTHONPATH": ""}
     with (place / "log").open("w") as log:

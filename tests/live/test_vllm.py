@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 
@@ -38,11 +39,13 @@ def test_rerank_is_the_servers(ask: Any, here: Bench, fields: dict[str, Any]) ->
     assert theirs.status_code == 200, theirs.text
     ours, answer = wire.answer_rerank(here, wire.read_rerank({**BODY, **fields}, here)), theirs.json()
     assert ours["usage"] == answer["usage"]
-    assert [r["index"] for r in ours["results"]] == [r["index"] for r in answer["results"]]
-    assert [r["document"] for r in ours["results"]] == [r["document"] for r in answer["results"]]
-    scores = [[r["relevance_score"] for r in a["results"]] for a in (ours, answer)]
-    assert scores[0] == pytest.approx(scores[1], abs=1e-4)
     assert set(ours) == set(answer)
+    if fields.get("truncate_prompt_tokens") != 1:  # there all prompts are one token, and rounding orders them
+        assert [r["index"] for r in ours["results"]] == [r["index"] for r in answer["results"]]
+    found = [{r["index"]: (r["document"], r["relevance_score"]) for r in a["results"]} for a in (ours, answer)]
+    assert set(found[0]) == set(found[1])
+    for index, (document, score) in found[0].items():
+        assert document == found[1][index][0] and score == pytest.approx(found[1][index][1], abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -110,11 +113,10 @@ def test_the_other_routes_answer_in_the_same_shape(ask: Any, here: Bench, path: 
     [
         ("/rerank", {**BODY, "top_n": -1}),
         ("/rerank", {**BODY, "documents": []}),
-        ("/rerank", {**BODY, "documents": ["word " * 3000]}),
+        ("/rerank", {**BODY, "documents": ["word " * 9000]}),
         ("/rerank", {**BODY, "max_tokens_per_doc": -1}),
         ("/rerank", {**BODY, "truncation_side": "up"}),
         ("/rerank", {**BODY, "chat_template_kwargs": {"chat_template": "x"}}),
-        ("/rerank", {**BODY, "priority": 3}),
         ("/rerank", {"query": "q"}),
         ("/score", {"text_1": ["a", "b"], "text_2": ["c"]}),
         ("/score", {"text_1": "a"}),
@@ -139,7 +141,7 @@ def test_the_probe_finds_all_of_it(there: Bench) -> None:
     scorer = there.pool.get(there.model)
     assert isinstance(scorer, Remote)
     found = scorer.probe
-    assert found.version.startswith("0.32") and found.model == "tiny" and found.window == 2048 and found.faults == ()
+    assert found.version.startswith("0.32") and found.model == "tiny" and found.window == 8192 and found.faults == ()
     assert found.template and found.instruction and found.classifies and found.activation == "sigmoid"
 
 
@@ -151,13 +153,14 @@ def test_any_template_scores_there_as_here(here: Bench, there: Bench, template: 
     ours, theirs = answers
     assert [p["error"] for p in theirs["pairs"]] == [None] * len(TEXTS) and theirs["usage"] == ours["usage"]
     assert [p["token_ids"] for p in theirs["pairs"]] == [p["token_ids"] for p in ours["pairs"]]
-    assert [p["prompt"] for p in theirs["pairs"]] == [p["prompt"] for p in ours["pairs"]]
+    shown = [normalize("NFC", p["prompt"]) for p in ours["pairs"]]  # as the tokenizer sees it, and so a server's text
+    assert [normalize("NFC", p["prompt"]) for p in theirs["pairs"]] == shown
     assert [p["logit"] for p in theirs["pairs"]] == pytest.approx([p["logit"] for p in ours["pairs"]], abs=1e-4)
     assert [p["score"] for p in theirs["pairs"]] == pytest.approx([p["score"] for p in ours["pairs"]], abs=1e-4)
     assert [r["index"] for r in theirs["results"]] == [r["index"] for r in ours["results"]]
 
 
 def test_a_row_the_server_refuses_is_an_error_and_the_others_have_scores(there: Bench) -> None:
-    request = wire.read_rerank({**BODY, "documents": ["bees", "word " * 3000, "tax"]}, there)
+    request = wire.read_rerank({**BODY, "documents": ["bees", "word " * 9000, "tax"]}, there)
     results = {r.index: r for r in there.rank(request.variant, request.query, request.rows)}
     assert results[1].error is not None and results[0].score is not None and results[2].score is not None

@@ -5,6 +5,8 @@ Knows nothing of servers or models; a vocabulary it cannot follow gives no place
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
@@ -17,7 +19,25 @@ def places(names: Sequence[str], text: str) -> tuple[Span, ...] | None:
     A token that holds part of a character gets the whole of it, as fast tokenizers say it too. Byte-level vocabularies
     write a space as Ġ and the bytes of é as Ã ©; SentencePiece writes a space as ▁.
     """
-    return _of_bytes(names, text) or _of_pieces(names, text)
+    plain, origin = _composed(text)
+    spans = _of_bytes(names, text) or _of_bytes(names, plain) or _of_pieces(names, text)
+    if spans is None or plain == text or len(spans) == 0 or spans == _of_bytes(names, text):
+        return spans
+    return tuple((origin[a][0], origin[b - 1][1] if b > a else origin[a][0]) for a, b in spans)
+
+
+def _composed(text: str) -> tuple[str, list[Span]]:
+    """The text as tokenizers of NFC see it, and for each of its characters the place of the original that it stands for.
+
+    A composed character stands for its first one: fast tokenizers place it so, and vLLM cuts there.
+    """
+    out, origin = "", []
+    for match in re.finditer(r".[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]*", text, re.S):
+        piece = unicodedata.normalize("NFC", match.group())
+        out += piece
+        last = match.end() - len(piece)  # marks that stay apart keep their own places
+        origin += [(at, at + 1) for at in (match.start(), *range(last + 1, match.end()))]
+    return out, [*origin, (len(text), len(text))]
 
 
 def readable(name: str) -> str:

@@ -46,7 +46,7 @@ class Body(BaseModel):
     padding: Literal["do_not_pad"] | None = None
     use_activation: bool | None = None
     mm_processor_kwargs: dict[str, Any] | None = None
-    priority: int = 0
+    priority: int = 0  # taken and without effect, as in a vLLM that serves in order
     cache_salt: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     template: Annotated[str | None, Field(description="a family's name or the text of a score template")] = None
     parity: Literal["reference", "vllm"] | None = None

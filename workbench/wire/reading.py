@@ -74,16 +74,13 @@ def fields_of(model: type[B], body: JSON) -> B:
         raise RequestInvalid(f"the body must be a JSON object, and is {_kind(body)}")
     check(body)  # bodies also come from Python and from pasted text
     try:
-        fields = model.model_validate(body)
+        return model.model_validate(body)
     except ValidationError as error:
         problems = [
             (".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_input=False, include_url=False)
         ]
         more = "; ".join(f"{place}: {message}" for place, message in problems[1:4])
         raise RequestInvalid(problems[0][1], where=problems[0][0], hint=f"Also {more}" if more else "") from None
-    if fields.priority != 0:
-        raise RequestInvalid("requests are served in the order they come", where="priority", hint="Leave it out.")
-    return fields
 
 
 def _pair_names(fields: ScoreBody) -> tuple[str, str]:
