@@ -146,9 +146,11 @@ BUILDERS = {"qwen3": build_qwen3, "qwen3-vl": build_qwen3_vl}
 
 def checkpoint(name: str, cache: Path) -> Path:
     """The folder of a tiny checkpoint, built at the first call. A half-built one is never taken for whole."""
+    from tests.tiny_encoders import BUILDERS as ENCODERS
+
     folder = cache / f"{name}-{VERSION}"
     if not (folder / "whole").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        BUILDERS[name](folder)
+        {**BUILDERS, **ENCODERS}[name](folder)
         (folder / "whole").write_text("")
     return folder

@@ -55,7 +55,7 @@ class Pool:
     def offered(self) -> tuple[str, ...]:
         """The model menu: the shipped one first, then those the family files name, then the one without weights."""
         shipped = (self.shipped.name,) if self.shipped else ()
-        return (*shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
+        return (*shipped, *(m for f in self.families.values() if not f.remote for m in f.models), LEXICAL)
 
     def get(self, model: str, report: Callable[[str], None] = lambda _: None) -> Scorer:
         """The scorer of a model, opened if need be: its tokenizer and configs, not its weights.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,21 @@ FILES = [
     "*.safetensors",
     "*.jinja",
     "*/*.jinja",
+    "[0-9]_*/*.json",
+    "[0-9]_*/*.safetensors",
     "merges.txt",
     "vocab.txt",
     "*.model",
 ]  # what a scorer reads; never pickles
 HUB_SECONDS = 4.5
+REMOTE = "Serve it with vLLM and give the server's URL as the model."
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model on this disk. `declared_template` is the score template its own configs name, if any."""
+    """A model on this disk. `declared_template` is the score template its own configs name, if any; `modules` and
+    `module_config` are its Sentence-Transformers layout (modules.json, sentence_bert_config.json), empty where it has none."""
 
     name: str
     folder: Path
@@ -39,6 +43,8 @@ class Checkpoint:
     video_config: Mapping[str, JSON]
     declared_template: str | None = None
     revision: str = ""
+    modules: tuple[Mapping[str, JSON], ...] = ()
+    module_config: Mapping[str, JSON] = field(default_factory=dict)
 
 
 def open_checkpoint(
@@ -49,35 +55,55 @@ def open_checkpoint(
     The family is the one that lists the name, else the one that lists the config's architecture.
     Raises ModelUnavailable, within five seconds where a hub cannot be reached.
     """
+    for family in families.values():
+        if name in family.models and family.remote:
+            raise ModelUnavailable(family.remote, where=name, hint=REMOTE)
     folder, revision = _locate(name, folders, report)
     config = read_json(folder / "config.json")
     if config is None:
         raise ModelUnavailable(
             "has no config.json", where=name, hint="Point at the folder of a transformers checkpoint."
         )
+    modules = _modules(folder)
     return Checkpoint(
         name=name,
         folder=folder,
-        family=_family(name, config, families),
+        family=_family(name, config, modules, folder, families),
         config=config,
         image_config=read_json(folder / "preprocessor_config.json") or {},
         video_config=read_json(folder / "video_preprocessor_config.json") or {},
         declared_template=_declared_template(folder),
         revision=revision,
+        modules=modules,
+        module_config=read_json(folder / "sentence_bert_config.json") or {},
     )
 
 
 def read_json(path: Path) -> dict[str, JSON] | None:
     """The object in a file, None where there is no file; ModelUnavailable where it is damaged."""
+    value = _read(path)
+    if value is not None and not isinstance(value, dict):
+        raise ModelUnavailable(f"{path.name} holds no JSON object", where=str(path.parent))
+    return value
+
+
+def _read(path: Path) -> JSON:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"{path.name} cannot be read ({error})", where=str(path.parent)) from error
-    if not isinstance(value, dict):
-        raise ModelUnavailable(f"{path.name} holds no JSON object", where=str(path.parent))
-    return value
+
+
+def _modules(folder: Path) -> tuple[Mapping[str, JSON], ...]:
+    """modules.json of a Sentence-Transformers layout: {name, path, type} each, in the order they are run."""
+    value = _read(folder / "modules.json")
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(m, dict) for m in value):
+        raise ModelUnavailable("modules.json holds no list of modules", where=str(folder))
+    return tuple(value)
 
 
 def _locate(name: str, folders: bool, report: Report) -> tuple[Path, str]:
@@ -176,19 +202,33 @@ def _progress(name: str, report: Report) -> type[Any]:
     return Reporting
 
 
-def _family(name: str, config: Mapping[str, JSON], families: Mapping[str, Family]) -> Family:
+def _family(
+    name: str, config: Mapping[str, JSON], modules: Sequence[Mapping[str, JSON]], folder: Path,
+    families: Mapping[str, Family],
+) -> Family:  # fmt: skip
+    """By hub name, else by what the folder's own files say it is for, else by architecture."""
     for family in families.values():
         if name in family.models:
             return family
     architectures = [a for a in config.get("architectures") or [] if isinstance(a, str)]
-    for family in families.values():
-        if set(architectures) & set(family.architectures):
-            return family
-    served = "; ".join(f"{f.name} ({', '.join(f.architectures)})" for f in families.values())
+    serving = [f for f in families.values() if set(architectures) & set(f.architectures)]
+    if wanted := _layout(modules, folder):
+        serving = [f for f in serving if f.scorer == wanted] or [f for f in families.values() if f.scorer == wanted]
+    if serving:
+        return serving[0]
+    served = "; ".join(f"{f.name} ({', '.join(f.architectures)})" for f in families.values() if f.architectures)
     raise ModelUnavailable(
         f"is a {' / '.join(architectures) or 'checkpoint without a named architecture'}, which no family here serves",
         where=name, hint=f"Families: {served}. A new one is a file in templates/.",
     )  # fmt: skip
+
+
+def _layout(modules: Sequence[Mapping[str, JSON]], folder: Path) -> str:
+    """The score type a Sentence-Transformers layout is of: pooled vectors, or one vector per token; "" where it has none."""
+    if not modules or (read_json(folder / "config_sentence_transformers.json") or {}).get("model_type") == "CrossEncoder":
+        return ""
+    types = [str(m.get("type")).rpartition(".")[2] for m in modules]
+    return "bi_encoder" if "Pooling" in types else "late_interaction" if "Dense" in types else ""
 
 
 def _declared_template(folder: Path) -> str | None:
