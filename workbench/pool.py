@@ -19,6 +19,7 @@ from workbench.rerank import encode_rows, rerank
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, read_families, template_of
 from workbench.types import (
+    JSON,
     Encoding,
     Family,
     ModelUnavailable,
@@ -48,6 +49,7 @@ class Pool:
     device: str = "auto"
     dtype: str = "auto"
     offered_only: bool = False
+    overrides: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)  # by model: config entries, and `family`
     _open: OrderedDict[str, Scorer] = field(default_factory=OrderedDict)
     _templates: dict[str, ScoreTemplate] = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
@@ -102,11 +104,15 @@ class Pool:
             return _lexical(self.families)
         shipped = self.shipped is not None and name == self.shipped.name
         path = str(self.shipped) if shipped else name
-        checkpoint = open_checkpoint(path, self.families, folders=shipped or not self.offered_only, report=report)
+        overrides = dict(self.overrides.get(name, {}))
+        checkpoint = open_checkpoint(
+            path, self.families, folders=shipped or not self.offered_only, report=report,
+            family=str(overrides.pop("family", "")),
+        )  # fmt: skip
         checkpoint = replace(checkpoint, name=name)
         if checkpoint.declared_template is not None:
             self._templates[name] = template_of(checkpoint.declared_template, checkpoint.family)
-        return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype)
+        return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype, overrides=overrides)
 
 
 def _lexical(families: Mapping[str, Family]) -> Scorer:

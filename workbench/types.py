@@ -212,6 +212,9 @@ class Family:
     notes: str = ""
     method: Method = "from_2_way_softmax"  # how labels become a score, in vLLM's words; or the checkpoint's own head
     instruction: Literal["template", "none"] = "template"  # "none": an instruction changes nothing, and doors say so
+    temperature: float = 1.0  # by the reference the value is the sigmoid of logit / temperature; vLLM knows none
+    separator: str = ""  # by the reference this text is tokenized apart where it follows a query or a document
+    bidirectional: bool = False  # every token sees every other, and the mean of all hidden states is read
     remote: str = ""  # why it cannot be scored here, so that only a server can; "" = it can
     recipe: str = ""  # one line for people: what is prompted and what is read
     checked: str = ""  # one line for people: what prompt and scores were compared with

@@ -24,13 +24,20 @@ def activation(config: Mapping[str, JSON], parity: Parity) -> torch.nn.Module:
     declared = declared or config.get("sbert_ce_default_activation_function")
     if problem or declared is None:
         return torch.nn.Sigmoid()
-    kind = getattr(torch.nn, str(declared).rpartition(".")[2], None)
-    if not str(declared).startswith(PREFIX) or not (isinstance(kind, type) and issubclass(kind, torch.nn.Module)):
+    found = torch_module(str(declared))
+    return torch.nn.Sigmoid() if isinstance(found, torch.nn.Softmax) else found
+
+
+def torch_module(name: str) -> torch.nn.Module:
+    """An activation by the full name that configs use; nothing but torch's own modules is made from a config."""
+    kind = getattr(torch.nn, name.rpartition(".")[2], None)
+    if not name.startswith(PREFIX) or not (isinstance(kind, type) and issubclass(kind, torch.nn.Module)):
         raise ModelUnavailable(
-            f"its config declares the activation {declared!r}, and only torch's own are run",
+            f"its config declares the activation {name!r}, and only torch's own are run",
             where="config.json", hint=f"Name one that begins with {PREFIX}.",
         )  # fmt: skip
-    return torch.nn.Sigmoid() if kind is torch.nn.Softmax else kind()
+    made: torch.nn.Module = kind()
+    return made
 
 
 def activated(act: torch.nn.Module, logit: float) -> float:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import concurrent.futures
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from workbench.scorers import REMOTE
 from workbench.types import JSON, Family, ModelUnavailable
 
 FILES = [
@@ -26,7 +27,6 @@ FILES = [
     "*.model",
 ]  # what a scorer reads; never pickles
 HUB_SECONDS = 4.5
-REMOTE = "Serve it with vLLM and give the server's URL as the model."
 Report = Callable[[str], None]
 
 
@@ -48,16 +48,19 @@ class Checkpoint:
 
 
 def open_checkpoint(
-    name: str, families: Mapping[str, Family], *, folders: bool = True, report: Report = lambda _: None
+    name: str, families: Mapping[str, Family], *, folders: bool = True, report: Report = lambda _: None, family: str = ""
 ) -> Checkpoint:
     """`name` is a folder (where `folders` allows it) or a hub name such as Qwen/Qwen3-Reranker-0.6B.
 
-    The family is the one that lists the name, else the one that lists the config's architecture.
+    The family is the one asked for, else the one that lists the name, else what the folder's Sentence-Transformers layout
+    says, else the one that lists the config's architecture.
     Raises ModelUnavailable, within five seconds where a hub cannot be reached.
     """
-    for family in families.values():
-        if name in family.models and family.remote:
-            raise ModelUnavailable(family.remote, where=name, hint=REMOTE)
+    if family and family not in families:
+        raise ModelUnavailable(f"there is no family {family!r}", where=name, hint=f"There are: {', '.join(families)}.")
+    for known in families.values():
+        if name in known.models and known.remote and not family:
+            raise ModelUnavailable(known.remote, where=name, hint=REMOTE)
     folder, revision = _locate(name, folders, report)
     config = read_json(folder / "config.json")
     if config is None:
@@ -65,10 +68,11 @@ def open_checkpoint(
             "has no config.json", where=name, hint="Point at the folder of a transformers checkpoint."
         )
     modules = _modules(folder)
+    chosen = families[family] if family else _family(name, config, modules, folder, families)
     return Checkpoint(
         name=name,
         folder=folder,
-        family=_family(name, config, modules, folder, families),
+        family=_over_chat(chosen, folder) if chosen.scorer == "reward" else chosen,
         config=config,
         image_config=read_json(folder / "preprocessor_config.json") or {},
         video_config=read_json(folder / "video_preprocessor_config.json") or {},
@@ -251,6 +255,16 @@ def _declared_template(folder: Path) -> str | None:
             where=str(folder), hint=f"There are: {', '.join(sorted(templates)) or 'none'}.",
         )  # fmt: skip
     return templates[wanted]
+
+
+def _over_chat(family: Family, folder: Path) -> Family:
+    """The family's words with the tokenizer's chat template below them: a reward model judges an answer in a chat."""
+    templates = _tokenizer_templates(folder)
+    if "default" not in templates:
+        hint = "Add chat_template.jinja to its folder."
+        raise ModelUnavailable("is a reward model whose tokenizer has no chat template", where=str(folder), hint=hint)
+    body = family.source.rstrip("\n") + "\n" + templates["default"]
+    return replace(family, source=body, template=replace(family.template, body=body))
 
 
 def _tokenizer_templates(folder: Path) -> dict[str, str]:

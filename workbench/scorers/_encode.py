@@ -31,6 +31,7 @@ class Encoder:
     model_window: int
     image_id: int = -1
     video_id: int = -1
+    framed: bool = True  # the tokenizer adds its special tokens; a chat template writes them itself
 
     def rules(self, pair: Pair) -> PixelRecipe:
         return recipe(self.family, self.image_config, self.video_config, pair.parity, pair.media_options)
@@ -55,7 +56,8 @@ class Encoder:
         self._match(places, items)
         untrusted = _without(self._user_spans(pair), [(a, b) for a, b, _ in places])
         expanded, pieces = self._expand_text(text, places, items)
-        ids, spans, forged = self.tokens.encode(expanded, [_moved(s, pieces) for s in untrusted])
+        breaks = [_moved((at, at), pieces)[0] for at in self._breaks(pair)]
+        ids, spans, forged = self.tokens.encode(expanded, [_moved(s, pieces) for s in untrusted], breaks, self.framed)
         spans = [_original(s, pieces) for s in spans]
         ids, spans = self._expand_pads(ids, spans, items)
         encoding = Encoding(pair, tuple(ids), tuple(spans), items, None, tuple(_original(s, pieces) for s in forged))
@@ -75,6 +77,19 @@ class Encoder:
                 where="prompt", hint="Insert the values unchanged, or score with parity vllm, which neutralises nothing.",
             )  # fmt: skip
         return []
+
+    def _breaks(self, pair: Pair) -> list[int]:
+        """Where the family's own script joins ids instead of text: around the separator behind the query and the document."""
+        prompt, apart = pair.prompts[0], self.family.separator
+        if not apart:
+            return []
+        if prompt.segments is None:
+            raise PromptInvalid(
+                "cannot be tokenized as this model's script does: the template changes its values", where="prompt",
+                hint="Insert the values unchanged, or score with parity vllm.",
+            )  # fmt: skip
+        ends = [s.end for s in prompt.segments if s.kind in ("query", "document")]
+        return [at for end in ends if prompt.text.startswith(apart, end) for at in (end, end + len(apart))]
 
     def _placeholders(self, pair: Pair) -> Iterator[tuple[int, int, str]]:
         """(start, end, "image" | "video") of the placeholders that stand for real media: those a side opens with."""
@@ -154,7 +169,7 @@ class Encoder:
 
     # ------------------------------------------------------------ vllm
     def _vllm(self, pair: Pair, items: tuple[MediaInput, ...]) -> Encoding:
-        ids, spans, _ = self.tokens.encode(pair.prompts[0].text)
+        ids, spans, _ = self.tokens.encode(pair.prompts[0].text, framed=self.framed)
         asked, cut = pair.limits.truncate_prompt_tokens, None
         limit = self.model_window if asked == -1 else asked
         window = min(self.model_window, pair.limits.max_length or self.model_window)

@@ -36,6 +36,7 @@ class Row:
     image_grids: tuple[tuple[int, int, int], ...] = ()
     video_patches: torch.Tensor | None = None
     video_grids: tuple[tuple[int, int, int], ...] = ()
+    seen: int = 0  # so many tokens at the front are attended to by all, the rest by none; 0 = all are
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -114,6 +115,22 @@ def last_hidden(backbone: Any, rows: Sequence[Row], pad_id: int, image_id: int, 
 
 
 @torch.inference_mode()
+def mean_hidden(backbone: Any, rows: Sequence[Row], pad_id: int) -> torch.Tensor:
+    """The mean of a row's final-norm hidden states where every token sees every other: float32 [rows, hidden], on the CPU.
+
+    A causal model takes a mask of four dimensions as it is: true where a token (third) may see another (fourth).
+    """
+    ids, mask = _padded(rows, pad_id)
+    sees = mask.bool()[:, None, None, :].expand(-1, 1, mask.shape[1], -1)
+    hidden = backbone(
+        input_ids=ids.to(backbone.device), attention_mask=sees.to(backbone.device), use_cache=False,
+        position_ids=torch.arange(ids.shape[1], device=backbone.device)[None],
+    ).last_hidden_state  # fmt: skip
+    own = mask.to(hidden.device)[..., None]
+    return ((hidden.float() * own).sum(1) / own.sum(1)).cpu()  # type: ignore[no-any-return]
+
+
+@torch.inference_mode()
 def head_logits(model: Any, rows: Sequence[Row], pad_id: int) -> torch.Tensor:
     """What an encoder's classification head says: float32 [rows, labels], on the CPU. Padding is masked out."""
     return model(**encoder_inputs(model, rows, pad_id)).logits.float().cpu()  # type: ignore[no-any-return]
@@ -129,6 +146,9 @@ def all_hidden(backbone: Any, rows: Sequence[Row], pad_id: int) -> list[torch.Te
 def encoder_inputs(model: Any, rows: Sequence[Row], pad_id: int) -> dict[str, torch.Tensor]:
     """Rows padded on the right, with their mask and, where all have them, their token types."""
     ids, mask = _padded(rows, pad_id)
+    for i, row in enumerate(rows):
+        if row.seen:
+            mask[i, row.seen :] = 0
     inputs = {"input_ids": ids, "attention_mask": mask}
     if all(r.type_ids for r in rows):
         types = torch.zeros_like(ids)

@@ -138,16 +138,17 @@ class Local(abc.ABC):
         self._parameters = sum(p.numel() for p in self._backbone.parameters())
         self._seconds = time.perf_counter() - started
 
-    def _pretrained(self, kind: Any, **options: Any) -> Any:
+    def _pretrained(self, kind: Any, *, unread: tuple[str, ...] = (), **options: Any) -> Any:
         """A transformers class (an Auto class, say) filled from the checkpoint: local files, safetensors, no foreign code.
 
-        Weights that the class has and the file lacks would be random numbers: ModelUnavailable names them.
+        Weights that the class has and the file lacks would be random numbers: ModelUnavailable names them, except those that
+        begin with something `unread`.
         """
         model, told = kind.from_pretrained(
             str(self._checkpoint.folder), dtype=self._dtype, local_files_only=True, trust_remote_code=False,
             use_safetensors=True, output_loading_info=True, **options,
         )  # fmt: skip
-        if missing := sorted(told["missing_keys"]):
+        if missing := sorted(k for k in told["missing_keys"] if not k.startswith(unread or ("\0",))):
             some = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
             raise ModelUnavailable(
                 f"its files lack {len(missing)} weights this model needs ({some})", where=self.name,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench.scorers._tokens import Span, Tokens
-from workbench.types import Cut, Encoding, Pair, PromptInvalid, RenderedPrompt, Segment, SegmentKind
+from workbench.types import Cut, Encoding, Limits, Pair, PromptInvalid, RenderedPrompt, Segment, SegmentKind
 
 NAMES: tuple[SegmentKind, SegmentKind] = ("query", "document")
 
@@ -83,6 +83,22 @@ class Sheet:
             del row[first : last + 1]
         return cut
 
+    def append(self, other: Sheet) -> int:
+        """Sets another sheet below this one, on a line of its own; the place where its text starts."""
+        self.words("\n", "template")
+        at = len(self.text)
+        self.text += other.text
+        self.ids += other.ids
+        self.types += other.types
+        self.sides += other.sides
+        self.spans += [(a + at, b + at) for a, b in other.spans]
+        self.neutralised += [(a + at, b + at) for a, b in other.neutralised]
+        moved = [replace(s, start=s.start + at, end=s.end + at) for s in other.segments]
+        if moved and moved[0].kind == "system":  # only the first words of a prompt are its system's
+            moved[0] = replace(moved[0], kind="template", start=self.segments.pop().start)
+        self.segments += moved
+        return at
+
     def encoding(self, pair: Pair, cut: Cut | None = None, query_tokens: int = 0) -> Encoding:
         """The sheet as it stands. The words behind the last value are the suffix."""
         segments = self.segments
@@ -118,10 +134,71 @@ def encode_pair(tokens: Tokens, pair: Pair, *, window: int, reads_types: bool) -
     limit = window if limits.max_length is None else min(window, limits.max_length)
     asked = window if limits.truncate_prompt_tokens == -1 else limits.truncate_prompt_tokens
     if limits.truncation_side is not None and asked is not None and not reference:
-        return _refused_over(_slice(sheet, pair, asked, limits.truncation_side), limit)
+        return _refused_over(sheet.encoding(pair, _slice(sheet, asked, limits.truncation_side)), limit)
     most = min((v for v in (asked, limit if reference else None) if v is not None), default=None)
     cut = sheet.cut(longest_first(*_lengths(sheet), most), tokens.cuts_left) if most is not None else None
     return _refused_over(sheet.encoding(pair, cut or only_document), limit)
+
+
+@dataclass(frozen=True, slots=True)
+class SideRecipe:
+    """What is put around one text: `lead` in front of it, the token `marker` behind the tokenizer's first, and, up to
+    `pad_to` tokens in all, `pad` at its end. `window`: its longest input in tokens."""
+
+    window: int
+    lead: str = ""
+    marker: int | None = None
+    pad: int | None = None
+    pad_to: int = 0
+
+
+def encode_apart(tokens: Tokens, pair: Pair, recipes: tuple[SideRecipe, SideRecipe], *, reads_types: bool) -> Encoding:
+    """Query and document as two sequences, one below the other; each is cut by itself and keeps its special tokens.
+
+    vllm: what is longer than the window is an error, unless truncate_prompt_tokens cuts it.
+    """
+    query, cut_query = _side_sheet(tokens, pair, 0, recipes[0], reads_types)
+    document, cut_document = _side_sheet(tokens, pair, 1, recipes[1], reads_types)
+    count = len(query.ids)
+    down = query.append(document)
+    if cut_document is None:
+        return query.encoding(pair, cut_query, count)
+    a, b = cut_document.span
+    moved = replace(cut_document, at=cut_document.at + count, span=(a + down, b + down), other=cut_query)
+    return query.encoding(pair, moved, count)
+
+
+def _side_sheet(tokens: Tokens, pair: Pair, which: int, recipe: SideRecipe, typed: bool) -> tuple[Sheet, Cut | None]:
+    """One side with its special tokens, cut to what the recipe and the limits leave it."""
+    reference, limits, frame, sheet = pair.parity == "reference", pair.limits, tokens.frame, Sheet()
+    types = frame.types if typed and frame.types else ((), (), (), (), ())
+    kind = types[1][0] if types[1] else None
+    sheet.special(tokens, frame.before[:1], types[0][:1])
+    sheet.special(tokens, () if recipe.marker is None else (recipe.marker,), () if kind is None else (kind,))
+    sheet.special(tokens, frame.before[1:], types[0][1:])
+    sheet.side(tokens, texts_of(pair)[which], which, kind, lead=recipe.lead, trust=not reference)
+    sheet.special(tokens, frame.after, types[4])
+    cut = _cut_alone(sheet, which, recipe.window, limits, reference, tokens.cuts_left)
+    if recipe.pad is not None and len(sheet.ids) < recipe.pad_to:
+        more = recipe.pad_to - len(sheet.ids)
+        sheet.special(tokens, (recipe.pad,) * more, () if kind is None else (kind,) * more)
+    return sheet, cut
+
+
+def _cut_alone(sheet: Sheet, which: int, window: int, limits: Limits, reference: bool, left: bool) -> Cut | None:
+    limit = window if limits.max_length is None else min(window, limits.max_length)
+    asked = window if limits.truncate_prompt_tokens == -1 else limits.truncate_prompt_tokens
+    if limits.truncation_side is not None and asked is not None and not reference:
+        cut = _slice(sheet, asked, limits.truncation_side)
+    else:
+        most = min((v for v in (asked, limit if reference else None) if v is not None), default=len(sheet.ids))
+        room = most - (len(sheet.ids) - sheet.sides.count(which))
+        if room < 0:
+            raise PromptInvalid(f"has more special tokens than the {most} that fit", where=NAMES[which])
+        cut = sheet.cut((room, None) if which == 0 else (None, room), left)
+    if len(sheet.ids) > limit:
+        raise _over(len(sheet.ids), limit, NAMES[which])
+    return cut
 
 
 def _pair_sheet(tokens: Tokens, texts: tuple[str, str], *, trust: bool, typed: bool) -> Sheet:
@@ -158,19 +235,23 @@ def longest_first(query: int, document: int, specials: int, limit: int) -> tuple
     return (long, short) if query > document else (short, long)
 
 
-def _slice(sheet: Sheet, pair: Pair, limit: int, side: str) -> Encoding:
+def _slice(sheet: Sheet, limit: int, side: str) -> Cut | None:
     """vLLM with an explicit truncation_side: the final ids are sliced, special tokens like any other."""
     count, left = len(sheet.ids), side == "left"
     if count <= limit:
-        return sheet.encoding(pair)
+        return None
     cut = sheet.drop(range(count - limit) if left else range(limit, count))
-    return sheet.encoding(pair, replace(cut, suffix_lost=not left))
+    return replace(cut, suffix_lost=not left)
 
 
 def _refused_over(encoding: Encoding, window: int) -> Encoding:
     if len(encoding.token_ids) > window:
-        raise PromptInvalid(
-            f"is {len(encoding.token_ids)} tokens long, and the model's window is {window}", where="prompt",
-            hint="vLLM refuses this too: shorten the document or set truncate_prompt_tokens.",
-        )  # fmt: skip
+        raise _over(len(encoding.token_ids), window, "prompt")
     return encoding
+
+
+def _over(count: int, window: int, where: str) -> PromptInvalid:
+    return PromptInvalid(
+        f"is {count} tokens long, and the model's window is {window}", where=where,
+        hint="vLLM refuses this too: shorten the document or set truncate_prompt_tokens.",
+    )  # fmt: skip

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -54,7 +55,7 @@ class Tokens:
         self._match = re.compile("|".join(re.escape(t) for t in sorted(self.control, key=len, reverse=True)) or r"(?!)")
         self.special_tokens = {k: str(v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)}
         self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0)
-        self.mask_id = tokenizer.mask_token_id
+        self.mask_id, self.eos_id = tokenizer.mask_token_id, tokenizer.eos_token_id
         self.longest = int(tokenizer.model_max_length) if tokenizer.model_max_length < SANE else 0  # 0 = says nothing
         self.cuts_left = tokenizer.truncation_side == "left"
 
@@ -102,6 +103,11 @@ class Tokens:
             )
         return ids[0]
 
+    def known_ids(self, words: Sequence[str]) -> frozenset[int]:
+        """Ids of those words that are single tokens of the vocabulary."""
+        found = (self._fast.backend_tokenizer.token_to_id(w) for w in words)
+        return frozenset(int(i) for i in found if i is not None)
+
     def text(self, token_id: int) -> str:
         """A token's own characters; fragments of a character as `�`."""
         return str(self._fast.decode([token_id]))
@@ -109,20 +115,28 @@ class Tokens:
     def find_control(self, text: str) -> list[Span]:
         return [m.span() for m in self._match.finditer(text)]
 
-    def encode(self, text: str, untrusted: Sequence[Span] = ()) -> tuple[list[int], list[Span], tuple[Span, ...]]:
+    def encode(
+        self, text: str, untrusted: Sequence[Span] = (), breaks: Sequence[int] = (), framed: bool = True
+    ) -> tuple[list[int], list[Span], tuple[Span, ...]]:
         """(ids, characters behind each id, control tokens encoded as plain text).
 
         A control token that touches an `untrusted` stretch is encoded as ordinary text. Where there is none the ids are the
-        tokenizer's own, so text without control tokens has identical ids either way.
+        tokenizer's own, so text without control tokens has identical ids either way. The text between two `breaks` is
+        tokenized by itself, as scripts do that join ids. `framed`: with what the tokenizer adds around a text.
         """
-        found, forged = self._forged(text, untrusted)
-        if not forged:
-            ids, spans = self._ids(text, True)
-            return ids, spans, ()
-        ids, spans = self._harmless(text, found, forged)
-        before, after = self.frame.before, self.frame.after
-        edges = [(0, 0)] * len(before), [(len(text), len(text))] * len(after)
-        return [*before, *ids, *after], [*edges[0], *spans, *edges[1]], forged
+        if not breaks and not self._forged(text, untrusted)[1]:
+            return (*self._ids(text, framed), ())
+        before, after = (self.frame.before, self.frame.after) if framed else ((), ())
+        ids: list[int] = list(before)
+        spans: list[Span] = [(0, 0)] * len(before)
+        forged: tuple[Span, ...] = ()
+        for a, b in pairwise([0, *breaks, len(text)]):
+            own = [(max(x, a) - a, min(y, b) - a) for x, y in untrusted if x < b and y > a]
+            piece, places, harmless = self.content(text[a:b], own)
+            ids += piece
+            spans += [(x + a, y + a) for x, y in places]
+            forged += tuple((x + a, y + a) for x, y in harmless)
+        return ids + list(after), spans + [(len(text), len(text))] * len(after), forged
 
     def content(self, text: str, untrusted: Sequence[Span] = ()) -> tuple[list[int], list[Span], tuple[Span, ...]]:
         """As `encode`, without what the tokenizer puts around a text."""

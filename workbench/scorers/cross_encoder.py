@@ -21,11 +21,8 @@ from workbench.scorers._encode import Encoder
 from workbench.scorers._gte import native_config
 from workbench.scorers._local import Local
 from workbench.scorers._sides import encode_pair
+from workbench.scorers._windows import typed, windows
 from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
-
-OFFSET = ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet")  # positions start behind the padding id
-TYPED = ("bert", "ernie")  # whose second text has a type of its own
-ROTARY = ("modernbert", "new", "gte", "nomic_bert", "eurobert")  # vLLM asks the tokenizer's length only of the others
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> CrossEncoder:
@@ -37,11 +34,11 @@ class CrossEncoder(Local):
 
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
-        kinds = int(checkpoint.config.get("type_vocab_size", 2 if checkpoint.config.get("model_type") in TYPED else 0))
-        self._reads_types = bool(self._tokens.pair_frame.types) and kinds > 1  # RoBERTa has one type, and no room for 1
-        own, model = windows(checkpoint, self._tokens.longest)
-        self._windows = {"reference": min(self.family.max_length, own), "vllm": model}
-        self._joint = Encoder(self._tokens, self.family, library, {}, {}, self._windows["reference"], model)
+        self._reads_types = typed(checkpoint, self._tokens)
+        self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
+        self._joint = Encoder(
+            self._tokens, self.family, library, {}, {}, self._windows["reference"], self._windows["vllm"]
+        )
         self._activation = cache(lambda parity: activation(checkpoint.config, parity))
         self._activation("reference")  # an activation that is not run is said when the model is opened
 
@@ -84,19 +81,6 @@ class CrossEncoder(Local):
                 hint="A classifier of several classes ranks nothing.",
             )  # fmt: skip
         return in_float32(model, model.classifier)
-
-
-def windows(checkpoint: Checkpoint, tokenizer_says: int) -> tuple[int, int]:
-    """(by reference, by vLLM) the longest input in tokens: positions there are, and what the tokenizer or
-    sentence_bert_config.json says. vLLM believes the tokenizer only where positions are absolute."""
-    config = checkpoint.config
-    kind, positions = config.get("model_type"), int(config.get("max_position_embeddings") or 512)
-    if kind in OFFSET:
-        positions -= int(config.get("pad_token_id", 1)) + 1
-    own = min(positions, tokenizer_says or positions)
-    declared = checkpoint.module_config.get("max_seq_length")
-    reference = min(positions, int(declared)) if declared else own
-    return reference, int(declared) if declared else (positions if kind in ROTARY else own)
 
 
 def in_float32(model: Any, head: torch.nn.Module) -> Any:

@@ -40,6 +40,7 @@ class YesNo(Local):
             window=min(self.family.max_length, own), model_window=own,
             image_id=int(config.get("image_token_id", -1)), video_id=int(config.get("video_token_id", -1)),
         )  # fmt: skip
+        self._temperature = float(config.get("temperature") or self.family.temperature)
         self._rows, self._bias = torch.empty(0), 0.0  # float32 [labels or 1, hidden]
 
     # ------------------------------------------------------------ without weights
@@ -54,7 +55,7 @@ class YesNo(Local):
         """Yields (position in the batch, score or the row's error) after each micro-batch."""
         lengths = {i: len(e.token_ids) for i, e in enumerate(batch)}
         for i, reading in self._readings(lengths, lambda i: self._row(batch[i]), stop):
-            yield i, reading if isinstance(reading, WorkbenchError) else self._read(reading)
+            yield i, reading if isinstance(reading, WorkbenchError) else self._read(reading, batch[i].pair.parity)
 
     def _row(self, encoding: Encoding) -> engine.Row:
         """The encoding with its pixels: pictures and clips apart, each in prompt order."""
@@ -74,9 +75,11 @@ class YesNo(Local):
 
     def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> torch.Tensor:
         encoder = self._encoder
+        if self.family.bidirectional:
+            return engine.mean_hidden(backbone, rows, encoder.tokens.pad_id)
         return engine.last_hidden(backbone, rows, encoder.tokens.pad_id, encoder.image_id, encoder.video_id)
 
-    def _read(self, reading: torch.Tensor) -> Score | WorkbenchError:
+    def _read(self, reading: torch.Tensor, parity: Parity = "reference") -> Score | WorkbenchError:
         # Rank by the float32 margin: a bf16 sigmoid is exactly 1.0 from 6.25 up, which invents ties.
         rows = [float(reading @ row) for row in self._rows]
         if self.family.method == "from_2_way_softmax":
@@ -85,21 +88,30 @@ class YesNo(Local):
             margin, detail = rows[0] + self._bias, {}
         if not torch.isfinite(torch.tensor(margin)):
             return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
-        return Score(margin, float(torch.sigmoid(torch.tensor(margin))), detail)
+        sharpness = self._temperature if parity == "reference" else 1.0
+        return Score(margin, float(torch.sigmoid(torch.tensor(margin / sharpness))), detail)
 
     def _open(self) -> Any:
         """The decoder without its vocabulary head, of which only the rows that are read stay, in float32."""
-        from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoModelForSequenceClassification
+        from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
         if self.family.method == "sequence_head":
-            model = self._pretrained(AutoModelForSequenceClassification)
-            head = model.score
-            if head.weight.shape[0] != 1:
-                raise ModelUnavailable(f"its head has {head.weight.shape[0]} rows, a reranker's has one", where=self.name)
-            self._rows = head.weight.detach().float().clone()
-            self._bias = float(head.bias) if head.bias is not None else 0.0
-            return model.model
+            return self._with_head(self._pretrained(self._sequence_class()))
         kind = AutoModelForImageTextToText if "vision_config" in self._checkpoint.config else AutoModelForCausalLM
         model = self._pretrained(kind)
         self._rows = model.get_output_embeddings().weight[self._labels].detach().float().clone()
+        return model.model
+
+    def _sequence_class(self) -> Any:
+        from transformers import AutoModelForSequenceClassification, LlamaForSequenceClassification
+
+        return LlamaForSequenceClassification if self.family.bidirectional else AutoModelForSequenceClassification
+
+    def _with_head(self, model: Any) -> Any:
+        """The decoder of a converted model; its head's one row is kept apart, in float32."""
+        rows = model.score.weight.shape[0]
+        if rows != 1:
+            raise ModelUnavailable(f"its head has {rows} rows, and a reranker's has one", where=self.name)
+        self._rows = model.score.weight.detach().float().clone()
+        self._bias = float(model.score.bias) if model.score.bias is not None else 0.0
         return model.model

@@ -17,11 +17,12 @@ COMMENT = re.compile(r"\A\s*\{#[-+]?(?P<facts>.*?)-?#\}", re.S)
 REQUIRED = ("name", "scorer", "max_length")
 OPTIONAL = (
     "labels", "default_instruction", "models", "architectures", "placeholders", "layout", "image", "video", "notes",
-    "method", "instruction", "remote", "recipe", "checked",
+    "method", "instruction", "temperature", "separator", "bidirectional", "remote", "recipe", "checked",
 )  # fmt: skip
 LABELLED = ("labels", "default_instruction")  # what a scorer that reads label tokens needs besides
 LAYOUTS = ("joint", "pair", "separate")
 METHODS = ("from_2_way_softmax", "no_post_processing", "sequence_head")
+WORDS = {str: "a text", int: "a whole number", float: "a number", dict: "a table", bool: "true or false"}
 PIXELS: Mapping[str, type] = {"min_pixels": int, "max_pixels": int}
 SAMPLING: Mapping[str, type] = {"fps": float, "min_frames": int, "max_frames": int, **PIXELS, "total_pixels": int}
 
@@ -38,7 +39,7 @@ def read_family(source: str, name: str) -> Family:
         template=_template(source, facts, Placeholders()),
         models=facts.texts("models"),
         architectures=facts.texts("architectures"),
-        labels=facts.labels() if labelled else (),
+        labels=facts.labels() if labelled else facts.texts("labels"),
         default_instruction=facts.get("default_instruction", str, ""),
         max_length=facts.get("max_length", int),
         image=PixelLimits(**image) if image else None,
@@ -47,6 +48,9 @@ def read_family(source: str, name: str) -> Family:
         notes=facts.get("notes", str, ""),
         method=facts.one_of("method", METHODS),
         instruction=facts.one_of("instruction", ("template", "none")),
+        temperature=facts.get("temperature", float, 1.0),
+        separator=facts.get("separator", str, ""),
+        bidirectional=facts.get("bidirectional", bool, False),
         remote=facts.get("remote", str, ""),
         recipe=facts.get("recipe", str, ""),
         checked=facts.get("checked", str, ""),
@@ -131,9 +135,7 @@ class _Facts:
         if kind is float and type(value) is int:
             return float(value)
         if type(value) is not kind:
-            raise self.wrong(
-                key, {str: "a text", int: "a whole number", float: "a number", dict: "a table"}[kind], value
-            )
+            raise self.wrong(key, WORDS[kind], value)
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
