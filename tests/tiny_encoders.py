@@ -1,6 +1,7 @@
 """Tiny encoders of real architectures with real kinds of tokenizers (WordPiece, byte-level BPE, Unigram), random weights.
 
-BERT's are those a vLLM server gave the golden answers for; the others follow the same rule: weights by parameter name.
+`bert-ce` and `bert-embed` are those that a vLLM server gave golden answers for; the others' weights are drawn so that
+different texts score differently.
 """
 
 from __future__ import annotations
@@ -76,20 +77,35 @@ def unigram(folder: Path, longest: int = 128) -> int:
 
 
 def _save(folder: Path, kind: Any, config: Any) -> None:
-    fill(kind(config).float()).save_pretrained(folder)
+    fill(kind(config).float(), 0.25, lively=True).save_pretrained(folder)
 
 
 def bert_ce(folder: Path) -> None:
     from transformers import BertConfig, BertForSequenceClassification
 
-    size = wordpiece(folder)
-    _save(folder, BertForSequenceClassification, BertConfig(vocab_size=size, max_position_embeddings=256, num_labels=1, **SMALL))
+    config = BertConfig(vocab_size=wordpiece(folder), max_position_embeddings=256, num_labels=1, **SMALL)
+    fill(BertForSequenceClassification(config).float()).save_pretrained(folder)
+
+
+def bert_pairs(folder: Path) -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig(vocab_size=wordpiece(folder), max_position_embeddings=256, num_labels=1, **SMALL)
+    _save(folder, BertForSequenceClassification, config)
 
 
 def bert_embed(folder: Path) -> None:
     from transformers import BertConfig, BertModel
 
-    _save(folder, BertModel, BertConfig(vocab_size=wordpiece(folder), max_position_embeddings=256, num_labels=1, **SMALL))
+    config = BertConfig(vocab_size=wordpiece(folder), max_position_embeddings=256, num_labels=1, **SMALL)
+    fill(BertModel(config).float()).save_pretrained(folder)
+
+
+def bert_plain(folder: Path) -> None:
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(vocab_size=wordpiece(folder), max_position_embeddings=256, **SMALL)
+    _save(folder, BertModel, config)
 
 
 def ernie_ce(folder: Path) -> None:
@@ -149,6 +165,7 @@ def gte_ce(folder: Path) -> None:
 
 
 BUILDERS = {
-    "bert-ce": bert_ce, "bert-embed": bert_embed, "ernie-ce": ernie_ce, "deberta-ce": deberta_ce, "roberta-ce": roberta_ce,
+    "bert-ce": bert_ce, "bert-embed": bert_embed, "bert-pairs": bert_pairs, "bert-plain": bert_plain,
+    "ernie-ce": ernie_ce, "deberta-ce": deberta_ce, "roberta-ce": roberta_ce,
     "xlm-roberta-ce": xlm_roberta_ce, "modernbert-ce": modernbert_ce, "gte-ce": gte_ce,
 }  # fmt: skip

@@ -36,7 +36,10 @@ DOCUMENTS = [
 ]
 
 
-TINY = {"yes_no": "qwen3-vl", "cross_encoder": "bert-ce"}  # a checkpoint for every kind that has weights
+TINY = {  # a checkpoint for every kind that has weights
+    "yes_no": "qwen3-vl", "cross_encoder": "bert-pairs", "bi_encoder": "st-mean", "late_interaction": "pylate",
+    "reward": "reward",
+}  # fmt: skip
 WITHOUT = {"lexical"}
 
 

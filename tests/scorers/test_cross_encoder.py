@@ -21,7 +21,7 @@ from workbench.template import template_of
 from workbench.types import Encoding, Limits, ModelUnavailable, PromptInvalid, Score, Variant
 
 Open = Callable[[str], Scorer]
-ENCODERS = ["bert-ce", "ernie-ce", "deberta-ce", "roberta-ce", "xlm-roberta-ce", "modernbert-ce", "gte-ce"]
+ENCODERS = ["bert-ce", "bert-pairs", "ernie-ce", "deberta-ce", "roberta-ce", "xlm-roberta-ce", "modernbert-ce", "gte-ce"]
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "vllm_bert.json").read_text(encoding="utf-8"))
 TEXTS = [("the cat", "a dog is what the cat of paris is"), ("cat? the", "x"), ("red é circle", "the  force\nof é gravity")]
 
@@ -40,6 +40,7 @@ def score(scorer: Scorer, encoding: Encoding) -> Score:
 def test_ids_and_scores_equal_transformers(bench: Bench, open_tiny: Open, tiny: Callable[[str], Path], name: str) -> None:
     scorer, folder = open_tiny(name), tiny(name)
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForSequenceClassification.from_pretrained(folder)
+    seen = []
     one_type = name in ("roberta-ce", "xlm-roberta-ce", "gte-ce")
     for q, d in TEXTS:
         inputs = tokenizer(q, d, return_tensors="pt")
@@ -49,12 +50,14 @@ def test_ids_and_scores_equal_transformers(bench: Bench, open_tiny: Open, tiny: 
             expected = float(model.eval()(**inputs).logits[0, 0])
         encoding = encode(bench, scorer, q, d)
         assert list(encoding.token_ids) == inputs["input_ids"][0].tolist()
-        if "token_type_ids" in inputs and name in ("bert-ce", "ernie-ce"):
+        if "token_type_ids" in inputs and name in ("bert-ce", "bert-pairs", "ernie-ce"):
             assert list(encoding.type_ids) == inputs["token_type_ids"][0].tolist()
         got = score(scorer, encoding)
         assert got.logit == pytest.approx(expected, abs=1e-4)
         identity = name == "modernbert-ce"  # its config declares so
         assert got.value == pytest.approx(expected if identity else 1 / (1 + 2.718281828459045**-expected), abs=1e-4)
+        seen.append(expected)
+    assert name == "bert-ce" or max(seen) - min(seen) > 0.1  # texts differ, and so do their scores
 
 
 def test_the_answer_of_a_vllm_server_is_reproduced(bench: Bench, open_tiny: Open) -> None:
@@ -83,14 +86,14 @@ def test_the_preview_shows_the_pair_with_its_special_tokens(bench: Bench, open_t
 
 
 def test_the_preview_of_bert_reads_as_its_tokenizer_writes(bench: Bench, open_tiny: Open) -> None:
-    encoding = encode(bench, open_tiny("bert-ce"), "cat", "the cat is a dog")
+    encoding = encode(bench, open_tiny("bert-pairs"), "cat", "the cat is a dog")
     assert encoding.prompt.text == "[CLS]cat[SEP]the cat is a dog[SEP]"
     assert [encoding.prompt.text[a:b] for a, b in encoding.spans] == [
         "[CLS]", "cat", "[SEP]", "the", "cat", "is", "a", "dog", "[SEP]",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["bert-ce", "roberta-ce", "xlm-roberta-ce"])
+@pytest.mark.parametrize("name", ["bert-pairs", "roberta-ce", "xlm-roberta-ce"])
 def test_every_limit_cuts_as_the_tokenizer_does(
     bench: Bench, open_tiny: Open, tiny: Callable[[str], Path], name: str
 ) -> None:
@@ -111,14 +114,14 @@ def test_every_limit_cuts_as_the_tokenizer_does(
 
 
 def test_max_tokens_per_doc_cuts_the_document_only(bench: Bench, open_tiny: Open, tiny: Callable[[str], Path]) -> None:
-    tokenizer, (q, d) = AutoTokenizer.from_pretrained(tiny("bert-ce")), ("the cat is red", "a dog of paris what gravity is")
+    tokenizer, (q, d) = AutoTokenizer.from_pretrained(tiny("bert-pairs")), ("the cat is red", "a dog of paris what gravity is")
     expected = tokenizer(q, d, truncation="only_second", max_length=4 + 3 + 3)["input_ids"]  # query, N, specials
-    got = encode(bench, open_tiny("bert-ce"), q, d, parity="vllm", limits=Limits(max_tokens_per_doc=3))
+    got = encode(bench, open_tiny("bert-pairs"), q, d, parity="vllm", limits=Limits(max_tokens_per_doc=3))
     assert list(got.token_ids) == expected
 
 
 def test_an_explicit_side_cuts_the_final_ids(bench: Bench, open_tiny: Open) -> None:
-    scorer = open_tiny("bert-ce")
+    scorer = open_tiny("bert-pairs")
     whole = encode(bench, scorer, "the cat", "a dog is what")
     for side, expected in (("left", whole.token_ids[-5:]), ("right", whole.token_ids[:5])):
         limits = Limits(truncate_prompt_tokens=5, truncation_side=side)  # type: ignore[arg-type]
@@ -128,7 +131,7 @@ def test_an_explicit_side_cuts_the_final_ids(bench: Bench, open_tiny: Open) -> N
 
 
 def test_too_long_is_cut_by_reference_and_refused_by_vllm(bench: Bench, open_tiny: Open) -> None:
-    scorer = open_tiny("bert-ce")
+    scorer = open_tiny("bert-pairs")
     got = encode(bench, scorer, "the cat", "dog " * 400)
     assert len(got.token_ids) == 256 and got.cut is not None and got.token_ids[-1] == 3
     with pytest.raises(PromptInvalid, match="window is 256"):
@@ -141,7 +144,7 @@ def test_positions_behind_the_padding_are_not_counted(bench: Bench, open_tiny: O
     score(scorer, encode(bench, scorer, "the cat", "dog " * 200))
 
 
-@pytest.mark.parametrize("name", ["bert-ce", "roberta-ce", "xlm-roberta-ce"])
+@pytest.mark.parametrize("name", ["bert-pairs", "roberta-ce", "xlm-roberta-ce"])
 def test_forged_special_tokens_stay_text(bench: Bench, open_tiny: Open, name: str) -> None:
     scorer = open_tiny(name)
     end = scorer.special_tokens["sep_token"]
@@ -157,7 +160,7 @@ def test_forged_special_tokens_stay_text(bench: Bench, open_tiny: Open, name: st
 def test_a_given_template_takes_the_pairs_place_as_in_vllm(
     bench: Bench, open_tiny: Open, tiny: Callable[[str], Path]
 ) -> None:
-    scorer, tokenizer = open_tiny("bert-ce"), AutoTokenizer.from_pretrained(tiny("bert-ce"))
+    scorer, tokenizer = open_tiny("bert-pairs"), AutoTokenizer.from_pretrained(tiny("bert-pairs"))
     template = template_of("{{- messages[0].content ~ ' of ' ~ messages[1].content -}}", scorer.family)
     for parity in ("reference", "vllm"):
         got = encode(bench, scorer, "the cat", "a dog", template=template, parity=parity)
@@ -166,7 +169,7 @@ def test_a_given_template_takes_the_pairs_place_as_in_vllm(
 
 
 def test_an_instruction_is_said_to_do_nothing(bench: Bench, open_tiny: Open) -> None:
-    scorer = open_tiny("bert-ce")
+    scorer = open_tiny("bert-pairs")
     plain, told = (encode(bench, scorer, "the cat", "a dog", instruction=i) for i in (None, "prefer cats"))
     assert plain.token_ids == told.token_ids
     assert plain.prompt.unused == () and told.prompt.unused == ("instruction",)
@@ -193,7 +196,7 @@ FUNCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 def test_the_activation_follows_the_config(
     bench: Bench, tiny: Callable[[str], Path], tmp_path: Path, extra: dict[str, Any], parity: str, function: str
 ) -> None:
-    got = score(*opened(bench, tiny("bert-ce"), tmp_path, extra, parity))
+    got = score(*opened(bench, tiny("bert-pairs"), tmp_path, extra, parity))
     assert got.value == pytest.approx(float(FUNCTIONS[function](torch.tensor(got.logit))), abs=1e-6)
 
 
@@ -208,13 +211,13 @@ def opened(bench: Bench, source: Path, folder: Path, extra: dict[str, Any], pari
 
 def test_an_activation_from_elsewhere_is_refused(bench: Bench, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="only torch's own"):
-        opened(bench, tiny("bert-ce"), tmp_path, {"sentence_transformers": {"activation_fn": "os.system"}})
+        opened(bench, tiny("bert-pairs"), tmp_path, {"sentence_transformers": {"activation_fn": "os.system"}})
 
 
 def test_a_classifier_of_several_classes_ranks_nothing(bench: Bench, tiny: Callable[[str], Path], tmp_path: Path) -> None:
     from transformers import BertForSequenceClassification
 
-    shutil.copytree(tiny("bert-ce"), tmp_path, dirs_exist_ok=True)
+    shutil.copytree(tiny("bert-pairs"), tmp_path, dirs_exist_ok=True)
     model = BertForSequenceClassification.from_pretrained(tmp_path, num_labels=3, ignore_mismatched_sizes=True)
     model.save_pretrained(tmp_path)
     scorer = bench.pool._load(str(tmp_path), lambda _: None)

@@ -35,18 +35,23 @@ class Sheet:
             self.segments.append(Segment(kind, at, len(self.text)))
         return at
 
+    @property
+    def _own(self) -> SegmentKind:
+        """What words are that come from neither side: the system's until a side begins."""
+        return "template" if any(s.kind in NAMES for s in self.segments) else "system"
+
     def special(self, tokens: Tokens, ids: Sequence[int], types: Sequence[int] = ()) -> None:
         """Ids that the tokenizer adds by itself, each under its own name."""
         for i, token in enumerate(ids):
             name = tokens.text(token)
-            at = self.words(name, "template" if self.ids else "system")
+            at = self.words(name, self._own)
             self._put(token, (at, at + len(name)), types[i] if types else None, None)
 
     def side(self, tokens: Tokens, text: str, which: int, kind: int | None, *, lead: str = "", trust: bool) -> None:
         """A text with what is set in front of it; `trust`: control tokens it spells count as such."""
         untrusted = [] if trust else [(len(lead), len(lead) + len(text))]
         ids, spans, forged = tokens.content(lead + text, untrusted)
-        at = self.words(lead, "template" if self.ids else "system") if lead else len(self.text)
+        at = self.words(lead, self._own) if lead else len(self.text)
         self.words(text, NAMES[which])
         for token, (a, b) in zip(ids, spans, strict=True):
             self._put(token, (a + at, b + at), kind, which)
