@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.pool import Bench
-from workbench.ranking import make_pair
+from workbench.ranking import make_pair, takes_template
 from workbench.scorers import Scorer
 from workbench.template import split_facts
 from workbench.types import (
@@ -64,6 +64,11 @@ def bundle(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) ->
         raise PromptInvalid(
             "is the server's own, which it does not tell", where="template", hint="Write the template out, then export it."
         )
+    if not takes_template(scorer.family, variant.template):
+        raise PromptInvalid(
+            "has no template that could be exported: it reads query and document as they are", where=scorer.name,
+            hint="Serve the model as it is.",
+        )  # fmt: skip
     baked = bake(_with_facts(variant.template.body, scorer.family), variant.instruction, variant.variables)
     pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content] if query.content else []
     _prove_equal(bench, scorer, variant, baked, pairs or [PROBE])
@@ -176,17 +181,24 @@ def _prove_equal(
 
 def serve_line(out: Outgoing) -> str:
     """The `vllm serve` command that loads this template in front of this model."""
-    family = out.scorer.family
+    overrides = _overrides(out.scorer.family)
+    given = f"--hf-overrides {_shell(json.dumps(overrides))} " if overrides else ""
+    return f"vllm serve {_shell(out.served)} --runner pooling {given}--chat-template template.jinja"
+
+
+def _overrides(family: Family) -> dict[str, JSON]:
+    """What turns a causal model into a reranker for vLLM; nothing for a checkpoint that has a head of its own."""
+    if family.method == "sequence_head":
+        return {}
     classes = [a.replace("ForCausalLM", "").replace("ForConditionalGeneration", "") for a in family.architectures]
-    overrides: dict[str, JSON] = {
+    head: dict[str, JSON] = {"method": family.method}
+    if family.name.startswith("qwen3"):
+        head = {"is_original_qwen3_reranker": True}
+    return {
         "architectures": [f"{c}ForSequenceClassification" for c in classes],
-        "classifier_from_token": [family.labels[1], family.labels[0]],
-        "is_original_qwen3_reranker": True,
+        "classifier_from_token": list(reversed(family.labels)),
+        **head,
     }
-    return (
-        f"vllm serve {_shell(out.served)} --runner pooling --hf-overrides {_shell(json.dumps(overrides))} "
-        f"--chat-template template.jinja"
-    )
 
 
 def _shell(text: str) -> str:
@@ -199,7 +211,7 @@ def _manifest(out: Outgoing) -> bytes:
         "format": 1,
         "model": out.scorer.name,
         "family": out.scorer.family.name,
-        "labels": {"true": out.scorer.family.labels[0], "false": out.scorer.family.labels[1]},
+        "labels": dict(zip(("true", "false"), out.scorer.family.labels, strict=False)),
         "dtype": facts.dtype,
         "parity": variant.parity,
         "instruction": variant.instruction,

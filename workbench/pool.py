@@ -19,6 +19,7 @@ from workbench.ranking import encode_rows, rerank
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, read_families, template_of
 from workbench.types import (
+    JSON,
     Encoding,
     Family,
     ModelUnavailable,
@@ -51,6 +52,7 @@ class Pool:
     offered_only: bool = False
     endpoints: tuple[str, ...] = ()  # servers of one model, named by the first; the key is sent to these alone
     endpoint_key: str = ""
+    overrides: Mapping[str, Mapping[str, JSON]] = field(default_factory=dict)  # by model: config entries, and `family`
     _open: OrderedDict[str, Scorer] = field(default_factory=OrderedDict)
     _templates: dict[str, ScoreTemplate] = field(default_factory=dict)
     _opening: threading.Lock = field(default_factory=threading.Lock)
@@ -58,7 +60,8 @@ class Pool:
     def offered(self) -> tuple[str, ...]:
         """The model menu: servers and the shipped one first, then those the family files name, then the one without weights."""
         shipped = (self.shipped.name,) if self.shipped else ()
-        return (*self.endpoints[:1], *shipped, *(m for f in self.families.values() for m in f.models), LEXICAL)
+        named = (m for f in self.families.values() if not f.remote for m in f.models)
+        return (*self.endpoints[:1], *shipped, *named, LEXICAL)
 
     def folder(self, model: str) -> Path | None:
         """The folder that a model's name stands for: the shipped one, or a path where folders may be read."""
@@ -115,11 +118,15 @@ class Pool:
             return self._remote(name)
         shipped = self.shipped is not None and name == self.shipped.name
         path = str(self.shipped) if shipped else name
-        checkpoint = open_checkpoint(path, self.families, folders=shipped or not self.offered_only, report=report)
+        overrides = dict(self.overrides.get(name, {}))
+        checkpoint = open_checkpoint(
+            path, self.families, folders=shipped or not self.offered_only, report=report,
+            family=str(overrides.pop("family", "")),
+        )  # fmt: skip
         checkpoint = replace(checkpoint, name=name)
         if checkpoint.declared_template is not None:
             self._templates[name] = template_of(checkpoint.declared_template, checkpoint.family)
-        return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype)
+        return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype, overrides=overrides)
 
 
     def _remote(self, name: str) -> Scorer:

@@ -9,19 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.scorers import Scorer, Stop, never
-from workbench.template import Renderer, flatten
+from workbench.template import Renderer, flatten, split_facts
 from workbench.types import (
     JSON,
     Document,
     Encoding,
+    Family,
     Media,
     Pair,
     PromptInvalid,
     Query,
     Ranking,
+    RenderedPrompt,
     Row,
     ScoreFailed,
     ScoreResult,
+    ScoreTemplate,
     Variant,
     WorkbenchError,
 )
@@ -45,14 +48,15 @@ class Move:
 
 
 def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query, document: Document) -> Pair:
-    """The prompt of one document, in the order every recipe shares: raw text cut, template rendered.
+    """The prompts of one document, in the order every recipe shares: raw text cut, template rendered.
 
-    Raises TemplateInvalid, TemplateLimit, RequestInvalid or PromptInvalid.
+    A model whose layout is pair takes the two texts as they are unless a template with words of its own is given; one whose
+    layout is separate always does. Raises TemplateInvalid, TemplateLimit, RequestInvalid or PromptInvalid.
     """
     template, limits = variant.template or scorer.family.template, variant.limits
     placeholders = scorer.family.template.placeholders  # what stands for a picture is the model's, not the text's
-    sides: list[str] = []
-    media: list[Media] = []
+    texts: list[str] = []
+    media: list[tuple[Media, ...]] = []
     cuts: list[str] = []
     for name, content, most in (
         ("query", query.content, limits.max_tokens_per_query),
@@ -62,18 +66,30 @@ def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query
         if most is not None and (shorter := scorer.cut_text(text, most)) != text:
             text = shorter
             cuts.append(name)
-        sides.append(text)
-        media += parts
-    prompt = renderer.render(
-        template,
-        *sides,
-        instruction=variant.instruction,
-        variables=variant.variables,
-        special_tokens=scorer.special_tokens,
-        media=tuple(media),
-    )
+        texts.append(text)
+        media.append(parts)
     variables: Mapping[str, JSON] = {"instruction": variant.instruction, **variant.variables}
-    return Pair(query, document, (prompt,), variables, limits, variant.parity, variant.media_options, tuple(cuts))
+    if takes_template(scorer.family, template):
+        prompt = renderer.render(
+            template,
+            *texts,
+            instruction=variant.instruction,
+            variables=variant.variables,
+            special_tokens=scorer.special_tokens,
+            media=(*media[0], *media[1]),
+        )
+        prompts: tuple[RenderedPrompt, ...] = (prompt,)
+    else:
+        unused = tuple(name for name, value in variables.items() if value is not None)
+        prompts = tuple(RenderedPrompt(t, m, None, unused) for t, m in zip(texts, media, strict=True))
+    return Pair(query, document, prompts, variables, limits, variant.parity, variant.media_options, tuple(cuts))
+
+
+def takes_template(family: Family, template: ScoreTemplate) -> bool:
+    """Whether a template shapes what this family's models read: never where they read query and document apart."""
+    if family.template.layout == "joint":
+        return True
+    return family.template.layout == "pair" and bool(split_facts(template.body)[1].strip())
 
 
 def encode_rows(

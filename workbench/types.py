@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 JSON: TypeAlias = Any  # a JSON value: None, bool, int, float, str, list or dict of the same
 Parity: TypeAlias = Literal["reference", "vllm"]
 Layout: TypeAlias = Literal["joint", "pair", "separate"]
+Method: TypeAlias = Literal["from_2_way_softmax", "no_post_processing", "sequence_head"]
 SegmentKind: TypeAlias = Literal["system", "instruction", "query", "document", "template", "suffix"]
 
 
@@ -202,13 +203,21 @@ class Family:
     template: ScoreTemplate
     models: tuple[str, ...] = ()  # hub names it serves
     architectures: tuple[str, ...] = ()  # of config.json, for folders
-    labels: tuple[str, str] = ("yes", "no")  # true, false
+    labels: tuple[str, ...] = ()  # true, false; or the one whose logit is the score; or none
     default_instruction: str = ""
     max_length: int = 8192
     image: PixelLimits | None = None
     video: ClipSampling | None = None
     source: str = ""  # the whole file, as exported
     notes: str = ""
+    method: Method = "from_2_way_softmax"  # how labels become a score, in vLLM's words; or the checkpoint's own head
+    instruction: Literal["template", "none"] = "template"  # "none": an instruction changes nothing, and doors say so
+    temperature: float = 1.0  # by the reference the value is the sigmoid of logit / temperature; vLLM knows none
+    separator: str = ""  # by the reference this text is tokenized apart where it follows a query or a document
+    bidirectional: bool = False  # every token sees every other, and the mean of all hidden states is read
+    remote: str = ""  # why it cannot be scored here, so that only a server can; "" = it can
+    recipe: str = ""  # one line for people: what is prompted and what is read
+    checked: str = ""  # one line for people: what prompt and scores were compared with
 
 
 # ---------------------------------------------------------------- variants
@@ -243,7 +252,10 @@ class Variant:
 # ---------------------------------------------------------------- what is scored
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """All a scorer may look at: one query, one document, and the prompt(s) made of them."""
+    """All a scorer may look at: one query, one document, and the prompt(s) made of them.
+
+    `prompts`: layout joint, the one rendered prompt; pair and separate, the query's text and the document's as they are.
+    """
 
     query: Query
     document: Document
@@ -280,6 +292,7 @@ class Cut:
     ids: tuple[int, ...]
     span: tuple[int, int]  # characters of the prompt that went
     suffix_lost: bool = False
+    other: Cut | None = None  # where both sides were cut, the cut of the other one
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,10 +309,13 @@ class Encoding:
     media: tuple[MediaInput, ...] = ()
     cut: Cut | None = None
     neutralised: tuple[tuple[int, int], ...] = ()  # characters of control tokens in user text that were encoded as plain text
+    shown: RenderedPrompt | None = None  # the text `spans` point into, where it is not the pair's one prompt
+    type_ids: tuple[int, ...] = ()  # token types, one per token; empty where the model reads none
+    query_tokens: int = 0  # layout separate: so many tokens at the front are the query's, the rest the document's
 
     @property
     def prompt(self) -> RenderedPrompt:
-        return self.pair.prompts[0]
+        return self.shown or self.pair.prompts[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.tiny import checkpoint
 from workbench.media import Library
 from workbench.pool import Bench
 from workbench.scorers import Scorer
@@ -28,6 +30,18 @@ def qwen3(bench: Bench, tiny_qwen3: Path) -> Scorer:
 @pytest.fixture(scope="session")
 def qwen3_vl(bench: Bench, tiny_qwen3_vl: Path) -> Scorer:
     return bench.pool._load(str(tiny_qwen3_vl), lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def tiny(root: Path) -> Callable[[str], Path]:
+    """The folder of a tiny checkpoint by its name in tests/tiny.py or tests/tiny_encoders.py."""
+    return lambda name: checkpoint(name, root / ".cache" / "tiny")
+
+
+@pytest.fixture(scope="session")
+def open_tiny(bench: Bench, tiny: Callable[[str], Path]) -> Callable[[str], Scorer]:
+    """A scorer over a tiny checkpoint, resolved by its own config; each opened once."""
+    return functools.cache(lambda name: bench.pool._load(str(tiny(name)), lambda _: None))
 
 
 def noise(height: int, width: int, seed: int) -> np.ndarray:

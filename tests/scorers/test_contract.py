@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,17 @@ DOCUMENTS = [
 ]
 
 
-@pytest.fixture(params=scorers.kinds())
-def scorer(request: pytest.FixtureRequest, bench: Bench) -> Scorer:
-    if request.param == "yes_no":
-        return request.getfixturevalue("qwen3_vl")
-    return bench.pool._load("word-overlap", lambda _: None)
+TINY = {  # a checkpoint for every kind that has weights
+    "yes_no": "qwen3-vl", "cross_encoder": "bert-pairs", "bi_encoder": "st-mean", "late_interaction": "pylate",
+    "reward": "reward",
+}  # fmt: skip
+WITHOUT = {"lexical"}
+
+
+@pytest.fixture(params=sorted(set(scorers.kinds()) - {"vllm"}))  # servers have tests of their own
+def scorer(request: pytest.FixtureRequest, bench: Bench, open_tiny: Callable[[str], Scorer]) -> Scorer:
+    kind: str = request.param
+    return bench.pool._load("word-overlap", lambda _: None) if kind in WITHOUT else open_tiny(TINY[kind])
 
 
 def encodings(bench: Bench, scorer: Scorer, documents: list[Document]) -> list[Encoding]:

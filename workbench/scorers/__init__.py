@@ -8,10 +8,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, cast
 
-from workbench.types import Encoding, Family, ModelUnavailable, Pair, Parity, Score, WorkbenchError
+from workbench.types import JSON, Encoding, Family, Method, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.media import Library
@@ -63,9 +64,24 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
-def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Scorer:
-    """A scorer of the kind the checkpoint's family names. Weights are read at the first score."""
+REMOTE = "Serve it with vLLM and give the server's URL as the model."
+NOTHING: Mapping[str, JSON] = MappingProxyType({})
+
+
+def load(
+    checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto",
+    overrides: Mapping[str, JSON] = NOTHING,
+) -> Scorer:  # fmt: skip
+    """A scorer of the kind the checkpoint's family names. Weights are read at the first score.
+
+    `overrides` are entries of the checkpoint's config, in vLLM's words: `classifier_from_token` ([false, true] or [label]),
+    `method`, `sentence_transformers.activation_fn` and so on. Raises ModelUnavailable.
+    """
+    config = {**checkpoint.config, **overrides}
+    checkpoint = replace(checkpoint, config=config, family=_with_head(checkpoint.family, config, checkpoint.name))
     kind = checkpoint.family.scorer
+    if checkpoint.family.remote:
+        raise ModelUnavailable(checkpoint.family.remote, where=checkpoint.name, hint=REMOTE)
     if kind not in kinds():
         raise ModelUnavailable(
             f"its family {checkpoint.family.name!r} asks for the score type {kind!r}",
@@ -74,3 +90,18 @@ def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtyp
     module = importlib.import_module(f"workbench.scorers.{kind}")
     scorer: Scorer = module.load(checkpoint, library, device=device, dtype=dtype)
     return scorer
+
+
+def _with_head(family: Family, config: Mapping[str, JSON], name: str) -> Family:
+    """The family with the label tokens and the method that a config names, which win over the family's own."""
+    tokens, method = config.get("classifier_from_token"), config.get("method")
+    if tokens is None or family.scorer != "yes_no":
+        return family
+    method = method or "from_2_way_softmax"
+    count = {"from_2_way_softmax": 2, "no_post_processing": 1}.get(method, 0)
+    if not isinstance(tokens, list) or len(tokens) != count or not all(isinstance(t, str) for t in tokens):
+        raise ModelUnavailable(
+            f"classifier_from_token {tokens!r} with method {method!r} gives no score", where=name,
+            hint='Write ["false", "true"] with from_2_way_softmax, or one token with no_post_processing.',
+        )  # fmt: skip
+    return replace(family, labels=tuple(reversed(tokens)), method=cast(Method, method))

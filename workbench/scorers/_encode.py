@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.media import Library
+from workbench.scorers._spans import moved, original, without
 from workbench.scorers._tokens import Span, Tokens
 from workbench.scorers._vision import PixelRecipe, plan, recipe
 from workbench.types import JSON, Cut, Encoding, Family, Image, MediaInput, MediaInvalid, Pair, PromptInvalid, Text
@@ -31,6 +32,7 @@ class Encoder:
     model_window: int
     image_id: int = -1
     video_id: int = -1
+    framed: bool = True  # the tokenizer adds its special tokens; a chat template writes them itself
 
     def rules(self, pair: Pair) -> PixelRecipe:
         return recipe(self.family, self.image_config, self.video_config, pair.parity, pair.media_options)
@@ -53,12 +55,13 @@ class Encoder:
         text = pair.prompts[0].text
         places = list(self._placeholders(pair))
         self._match(places, items)
-        untrusted = _without(self._user_spans(pair), [(a, b) for a, b, _ in places])
+        untrusted = without(self._user_spans(pair), [(a, b) for a, b, _ in places])
         expanded, pieces = self._expand_text(text, places, items)
-        ids, spans, forged = self.tokens.encode(expanded, [_moved(s, pieces) for s in untrusted])
-        spans = [_original(s, pieces) for s in spans]
+        breaks = [moved((at, at), pieces)[0] for at in self._breaks(pair)]
+        ids, spans, forged = self.tokens.encode(expanded, [moved(s, pieces) for s in untrusted], breaks, self.framed)
+        spans = [original(s, pieces) for s in spans]
         ids, spans = self._expand_pads(ids, spans, items)
-        encoding = Encoding(pair, tuple(ids), tuple(spans), items, None, tuple(_original(s, pieces) for s in forged))
+        encoding = Encoding(pair, tuple(ids), tuple(spans), items, None, tuple(original(s, pieces) for s in forged))
         return self._keep_suffix(encoding)
 
     def _user_spans(self, pair: Pair) -> list[Span]:
@@ -75,6 +78,19 @@ class Encoder:
                 where="prompt", hint="Insert the values unchanged, or score with parity vllm, which neutralises nothing.",
             )  # fmt: skip
         return []
+
+    def _breaks(self, pair: Pair) -> list[int]:
+        """Where the family's own script joins ids instead of text: around the separator behind the query and the document."""
+        prompt, apart = pair.prompts[0], self.family.separator
+        if not apart:
+            return []
+        if prompt.segments is None:
+            raise PromptInvalid(
+                "cannot be tokenized as this model's script does: the template changes its values", where="prompt",
+                hint="Insert the values unchanged, or score with parity vllm.",
+            )  # fmt: skip
+        ends = [s.end for s in prompt.segments if s.kind in ("query", "document")]
+        return [at for end in ends if prompt.text.startswith(apart, end) for at in (end, end + len(apart))]
 
     def _placeholders(self, pair: Pair) -> Iterator[tuple[int, int, str]]:
         """(start, end, "image" | "video") of the placeholders that stand for real media: those a side opens with."""
@@ -154,7 +170,7 @@ class Encoder:
 
     # ------------------------------------------------------------ vllm
     def _vllm(self, pair: Pair, items: tuple[MediaInput, ...]) -> Encoding:
-        ids, spans, _ = self.tokens.encode(pair.prompts[0].text)
+        ids, spans, _ = self.tokens.encode(pair.prompts[0].text, framed=self.framed)
         asked, cut = pair.limits.truncate_prompt_tokens, None
         limit = self.model_window if asked == -1 else asked
         window = min(self.model_window, pair.limits.max_length or self.model_window)
@@ -208,32 +224,6 @@ def _clip_text(item: MediaInput, placeholder: str) -> str:
 
 def _media_count(content: Sequence[object]) -> int:
     return sum(not isinstance(p, Text) for p in content)
-
-
-def _without(spans: Sequence[Span], holes: Sequence[Span]) -> list[Span]:
-    out = []
-    for a, b in spans:
-        for x, y in holes:
-            if a <= x and y <= b:
-                out.append((a, x))
-                a = y
-        out.append((a, b))
-    return [(a, b) for a, b in out if b > a]
-
-
-def _moved(span: Span, pieces: Sequence[tuple[int, int, int]]) -> Span:
-    """A span of the original text in the expanded one; it holds no placeholder, so it lies within one plain piece."""
-    start, at, _ = [p for p in pieces if p[2] < 0 and p[1] <= span[0]][-1]
-    return span[0] - at + start, span[1] - at + start
-
-
-def _original(span: Span, pieces: Sequence[tuple[int, int, int]]) -> Span:
-    def back(x: int, end: bool) -> int:
-        start, a, b = [p for p in pieces if p[0] < x or (p[0] == x and not end)][-1] if x else pieces[0]
-        return x - start + a if b < 0 else (b if end else a)
-
-    a, b = back(span[0], False), back(span[1], True) if span[1] > span[0] else back(span[0], False)
-    return a, max(a, b)
 
 
 def _drop(encoding: Encoding, gone: Sequence[int]) -> Encoding:

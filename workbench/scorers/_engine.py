@@ -25,13 +25,18 @@ TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768, "npu": 16384, "mps": 8192}  # padded
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt as the model takes it. `patches`: float32 [n, 3·temporal·patch²] of its media, pictures apart from clips."""
+    """One prompt as the model takes it. `patches`: float32 [n, 3·temporal·patch²] of its media, pictures apart from clips.
+
+    `type_ids`: one token type per token, or () where the model reads none.
+    """
 
     token_ids: tuple[int, ...]
+    type_ids: tuple[int, ...] = ()
     image_patches: torch.Tensor | None = None
     image_grids: tuple[tuple[int, int, int], ...] = ()
     video_patches: torch.Tensor | None = None
     video_grids: tuple[tuple[int, int, int], ...] = ()
+    seen: int = 0  # so many tokens at the front are attended to by all, the rest by none; 0 = all are
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -100,18 +105,68 @@ def last_hidden(backbone: Any, rows: Sequence[Row], pad_id: int, image_id: int, 
     Rows are padded on the right: attention is causal, so no token sees the padding and positions stay the row's own.
     """
     device, dtype = backbone.device, backbone.dtype
-    longest = max(len(r.token_ids) for r in rows)
-    ids = torch.full((len(rows), longest), pad_id, dtype=torch.long)
-    mask = torch.zeros((len(rows), longest), dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row.token_ids)] = torch.tensor(row.token_ids)
-        mask[i, : len(row.token_ids)] = 1
+    ids, mask = _padded(rows, pad_id)
     inputs: dict[str, Any] = {"input_ids": ids.to(device), "attention_mask": mask.to(device), "use_cache": False}
     if any(r.image_patches is not None or r.video_patches is not None for r in rows):
         inputs |= _media(rows, ids, mask, image_id, video_id, device, dtype)
     hidden = backbone(**inputs).last_hidden_state
     last = torch.tensor([len(r.token_ids) - 1 for r in rows], device=device)
     return hidden[torch.arange(len(rows), device=device), last].float().cpu()  # type: ignore[no-any-return]
+
+
+@torch.inference_mode()
+def mean_hidden(backbone: Any, rows: Sequence[Row], pad_id: int) -> torch.Tensor:
+    """The mean of a row's final-norm hidden states where every token sees every other: float32 [rows, hidden], on the CPU.
+
+    A causal model takes a mask of four dimensions as it is: true where a token (third) may see another (fourth).
+    """
+    ids, mask = _padded(rows, pad_id)
+    sees = mask.bool()[:, None, None, :].expand(-1, 1, mask.shape[1], -1)
+    hidden = backbone(
+        input_ids=ids.to(backbone.device), attention_mask=sees.to(backbone.device), use_cache=False,
+        position_ids=torch.arange(ids.shape[1], device=backbone.device)[None],
+    ).last_hidden_state  # fmt: skip
+    own = mask.to(hidden.device)[..., None]
+    return ((hidden.float() * own).sum(1) / own.sum(1)).cpu()  # type: ignore[no-any-return]
+
+
+@torch.inference_mode()
+def head_logits(model: Any, rows: Sequence[Row], pad_id: int) -> torch.Tensor:
+    """What an encoder's classification head says: float32 [rows, labels], on the CPU. Padding is masked out."""
+    return model(**encoder_inputs(model, rows, pad_id)).logits.float().cpu()  # type: ignore[no-any-return]
+
+
+@torch.inference_mode()
+def all_hidden(backbone: Any, rows: Sequence[Row], pad_id: int) -> list[torch.Tensor]:
+    """Last hidden states of every token of every row: float32 [tokens, hidden] each, on the CPU."""
+    hidden = backbone(**encoder_inputs(backbone, rows, pad_id)).last_hidden_state.float().cpu()
+    return [hidden[i, : len(r.token_ids)] for i, r in enumerate(rows)]
+
+
+def encoder_inputs(model: Any, rows: Sequence[Row], pad_id: int) -> dict[str, torch.Tensor]:
+    """Rows padded on the right, with their mask and, where all have them, their token types."""
+    ids, mask = _padded(rows, pad_id)
+    for i, row in enumerate(rows):
+        if row.seen:
+            mask[i, row.seen :] = 0
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if all(r.type_ids for r in rows):
+        types = torch.zeros_like(ids)
+        for i, row in enumerate(rows):
+            types[i, : len(row.type_ids)] = torch.tensor(row.type_ids)
+        inputs["token_type_ids"] = types
+    return {k: v.to(model.device) for k, v in inputs.items()}
+
+
+def _padded(rows: Sequence[Row], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids padded on the right, and 1 where they are a row's own: int64 [rows, longest] both."""
+    longest = max(len(r.token_ids) for r in rows)
+    ids = torch.full((len(rows), longest), pad_id, dtype=torch.long)
+    mask = torch.zeros((len(rows), longest), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : len(row.token_ids)] = torch.tensor(row.token_ids)
+        mask[i, : len(row.token_ids)] = 1
+    return ids, mask
 
 
 def _media(

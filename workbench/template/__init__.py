@@ -13,6 +13,7 @@ from typing import get_args
 
 from workbench.template._content import flatten
 from workbench.template._families import read_families, read_family, split_facts, template_of
+from workbench.template._page import families_table
 from workbench.types import (
     JSON,
     Media,
@@ -28,7 +29,8 @@ from workbench.types import (
 from workbench.worker import Worker, WorkerFailed, WorkerLimit
 
 __all__ = [
-    "RESERVED", "Renderer", "TemplateFacts", "flatten", "read_families", "read_family", "split_facts", "template_of",
+    "RESERVED", "Renderer", "TemplateFacts", "families_table", "flatten", "read_families", "read_family", "split_facts",
+    "template_of",
 ]  # fmt: skip
 
 # What the renderer itself passes, and vLLM's and transformers' arguments beside it: a request may set none of them.

@@ -14,9 +14,15 @@ from typing import Any
 from workbench.types import ClipSampling, Family, PixelLimits, Placeholders, ScoreTemplate, TemplateInvalid
 
 COMMENT = re.compile(r"\A\s*\{#[-+]?(?P<facts>.*?)-?#\}", re.S)
-REQUIRED = ("name", "scorer", "labels", "default_instruction", "max_length")
-OPTIONAL = ("models", "architectures", "placeholders", "layout", "image", "video", "notes")
+REQUIRED = ("name", "scorer", "max_length")
+OPTIONAL = (
+    "labels", "default_instruction", "models", "architectures", "placeholders", "layout", "image", "video", "notes",
+    "method", "instruction", "temperature", "separator", "bidirectional", "remote", "recipe", "checked",
+)  # fmt: skip
+LABELLED = ("labels", "default_instruction")  # what a scorer that reads label tokens needs besides
 LAYOUTS = ("joint", "pair", "separate")
+METHODS = ("from_2_way_softmax", "no_post_processing", "sequence_head")
+WORDS = {str: "a text", int: "a whole number", float: "a number", dict: "a table", bool: "true or false"}
 PIXELS: Mapping[str, type] = {"min_pixels": int, "max_pixels": int}
 SAMPLING: Mapping[str, type] = {"fps": float, "min_frames": int, "max_frames": int, **PIXELS, "total_pixels": int}
 
@@ -24,7 +30,8 @@ SAMPLING: Mapping[str, type] = {"fps": float, "min_frames": int, "max_frames": i
 def read_family(source: str, name: str) -> Family:
     """One family file. `name` says in errors which file it is. TemplateInvalid names the fact that is missing or wrong."""
     facts = _Facts(_facts(source, name), name)
-    facts.only(REQUIRED + OPTIONAL, REQUIRED)
+    labelled = facts.values.get("scorer") == "yes_no" and facts.values.get("method") != "sequence_head"
+    facts.only(REQUIRED + OPTIONAL, REQUIRED + (LABELLED if labelled else ()))
     image, video = facts.table("image", PIXELS), facts.table("video", SAMPLING)
     return Family(
         name=facts.get("name", str),
@@ -32,13 +39,21 @@ def read_family(source: str, name: str) -> Family:
         template=_template(source, facts, Placeholders()),
         models=facts.texts("models"),
         architectures=facts.texts("architectures"),
-        labels=facts.pair("labels"),
-        default_instruction=facts.get("default_instruction", str),
+        labels=facts.labels() if labelled else facts.texts("labels"),
+        default_instruction=facts.get("default_instruction", str, ""),
         max_length=facts.get("max_length", int),
         image=PixelLimits(**image) if image else None,
         video=ClipSampling(**video) if video else None,
         source=source,
         notes=facts.get("notes", str, ""),
+        method=facts.one_of("method", METHODS),
+        instruction=facts.one_of("instruction", ("template", "none")),
+        temperature=facts.get("temperature", float, 1.0),
+        separator=facts.get("separator", str, ""),
+        bidirectional=facts.get("bidirectional", bool, False),
+        remote=facts.get("remote", str, ""),
+        recipe=facts.get("recipe", str, ""),
+        checked=facts.get("checked", str, ""),
     )
 
 
@@ -93,9 +108,7 @@ def _facts(source: str, where: str) -> dict[str, Any]:
 
 def _template(source: str, facts: _Facts, placeholders: Placeholders, layout: Any = "joint") -> ScoreTemplate:
     given = facts.table("placeholders", {"image": str, "video": str}, optional=True)
-    layout = facts.get("layout", str, layout)
-    if layout not in LAYOUTS:
-        raise facts.wrong("layout", f"one of {', '.join(LAYOUTS)}", layout)
+    layout = facts.one_of("layout", LAYOUTS, layout)
     return ScoreTemplate(source, Placeholders(**given) if given else placeholders, layout)
 
 
@@ -122,9 +135,7 @@ class _Facts:
         if kind is float and type(value) is int:
             return float(value)
         if type(value) is not kind:
-            raise self.wrong(
-                key, {str: "a text", int: "a whole number", float: "a number", dict: "a table"}[kind], value
-            )
+            raise self.wrong(key, WORDS[kind], value)
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -133,11 +144,18 @@ class _Facts:
             raise self.wrong(key, "a list of texts", value)
         return tuple(value)
 
-    def pair(self, key: str) -> tuple[str, str]:
-        value = self.texts(key)
-        if len(value) != 2:
-            raise self.wrong(key, "two texts (true, false)", list(value))
-        return value[0], value[1]
+    def one_of(self, key: str, known: tuple[str, ...], otherwise: str = "") -> Any:
+        value = self.get(key, str, otherwise or known[0])
+        if value not in known:
+            raise self.wrong(key, f"one of {', '.join(known)}", value)
+        return value
+
+    def labels(self) -> tuple[str, ...]:
+        """Two of them, or one where the method reads one row."""
+        value, single = self.texts("labels"), self.values.get("method") == "no_post_processing"
+        if len(value) != (1 if single else 2):
+            raise self.wrong("labels", "one text" if single else "two texts (true, false)", list(value))
+        return value
 
     def table(self, key: str, kinds: Mapping[str, type], *, optional: bool = False) -> dict[str, Any]:
         """The table's values, {} where there is none; `optional`: any of its keys may be missing."""

@@ -1,0 +1,113 @@
+"""Scorers that read query and document apart: every side is computed once, kept, and used in all pairs it stands in.
+
+Knows nothing of what a side's reading is (one vector, or one per token) nor how two of them become a score.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from workbench.scorers import Stop, never
+from workbench.scorers import _engine as engine
+from workbench.scorers._local import Local
+from workbench.types import Encoding, Parity, Score, WorkbenchError
+
+KEPT_BYTES = 256 << 20  # of vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What decides the reading of one side."""
+
+    token_ids: tuple[int, ...]
+    type_ids: tuple[int, ...]
+    document: bool
+    parity: Parity
+
+
+class Vectors:
+    """Readings by side, the least recently used dropped first beyond `KEPT_BYTES`."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Side, torch.Tensor] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, side: Side) -> torch.Tensor | None:
+        found = self._kept.get(side)
+        if found is not None:
+            self._kept.move_to_end(side)
+        return found
+
+    def put(self, side: Side, reading: torch.Tensor) -> None:
+        if side in self._kept:
+            return
+        self._kept[side], self._bytes = reading, self._bytes + reading.nbytes
+        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+
+
+class Apart(Local, abc.ABC):
+    """A subclass gives `_open`, `_forward` (a reading per side) and `_match` (two readings as a score)."""
+
+    _vectors: Vectors
+
+    @abc.abstractmethod
+    def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError: ...
+
+    def _side_row(self, side: Side) -> engine.Row:
+        return engine.Row(side.token_ids, side.type_ids)
+
+    def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
+        """Yields (position in the batch, score or the row's error): kept sides at once, then as micro-batches finish."""
+        if stop():
+            return
+        pairs = [_sides(e) for e in batch]
+        users: dict[Side, list[int]] = defaultdict(list)
+        known: dict[Side, torch.Tensor | WorkbenchError] = {}
+        for i, pair in enumerate(pairs):
+            for side in dict.fromkeys(pair):
+                users[side].append(i)
+                if (kept := self._vectors.get(side)) is not None:
+                    known[side] = kept
+        done: set[int] = set()
+        yield from self._complete(batch, pairs, range(len(batch)), known, done)
+        for documents in (False, True):  # queries first, so that every document gives a score at once
+            lengths = {s: len(s.token_ids) for s in users if s.document == documents and s not in known}
+            for side, reading in self._readings(lengths, self._side_row, stop):
+                known[side] = reading
+                if not isinstance(reading, WorkbenchError):
+                    self._vectors.put(side, reading)
+                yield from self._complete(batch, pairs, users[side], known, done)
+
+    def _complete(
+        self, batch: Sequence[Encoding], pairs: Sequence[tuple[Side, Side]], rows: Sequence[int],
+        known: dict[Side, torch.Tensor | WorkbenchError], done: set[int],
+    ) -> Iterator[tuple[int, Score | WorkbenchError]]:  # fmt: skip
+        """Results of those rows whose two sides are known, or of which one failed."""
+        for i in rows:
+            readings = [known.get(side) for side in pairs[i]]
+            failed = next((r for r in readings if isinstance(r, WorkbenchError)), None)
+            if i in done or (failed is None and any(r is None for r in readings)):
+                continue
+            done.add(i)
+            yield i, failed or self._match(batch[i], readings[0], readings[1])  # type: ignore[arg-type]
+
+    def _read(self, reading: torch.Tensor) -> Score | WorkbenchError:
+        raise NotImplementedError("one side alone is no score")
+
+    def _apart(self, fast: torch.Tensor, slow: torch.Tensor) -> float:
+        """One minus the cosine of the same side computed twice."""
+        return 1 - float(torch.nn.functional.cosine_similarity(fast.flatten(), slow.flatten(), dim=0))
+
+
+def _sides(encoding: Encoding) -> tuple[Side, Side]:
+    at, parity = encoding.query_tokens, encoding.pair.parity
+    return (
+        Side(encoding.token_ids[:at], encoding.type_ids[:at], False, parity),
+        Side(encoding.token_ids[at:], encoding.type_ids[at:], True, parity),
+    )

@@ -1,0 +1,86 @@
+"""Embedding models: one vector for the query, one for the document, their cosine in float32.
+
+Knows nothing of templates; the prompts of a Sentence-Transformers layout are set in front of the texts by the reference recipe
+(vLLM sets none).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from workbench.media import Library
+from workbench.scorers import _engine as engine
+from workbench.scorers import _layout as layout
+from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers._sides import SideRecipe, encode_apart
+from workbench.scorers._vectors import Apart, Vectors
+from workbench.scorers._windows import typed, windows
+from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+
+DOCUMENT = ("document", "passage", "corpus")  # names of prompts, the first that exists
+
+
+def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> BiEncoder:
+    return BiEncoder(checkpoint, library, device=device, dtype=dtype)
+
+
+class BiEncoder(Apart):
+    """One checkpoint. Pooling and Dense layers run in float32."""
+
+    def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
+        super().__init__(checkpoint, device=device, dtype=dtype)
+        said = layout.settings(checkpoint)
+        self._vectors = Vectors()
+        self._reads_types = typed(checkpoint, self._tokens)
+        self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
+        self._leads = _prompts(said)
+        decoder = any(a.endswith("ForCausalLM") for a in checkpoint.config.get("architectures") or [])
+        self._modes: dict[Parity, tuple[str, ...]] = {  # without a Pooling module: as sentence-transformers, as vLLM
+            "reference": layout.pooling_modes(checkpoint, "mean"),
+            "vllm": layout.pooling_modes(checkpoint, "lasttoken" if decoder else "cls"),
+        }
+        self._similarity = str(said.get("similarity_fn_name") or "cosine")
+        if self._similarity not in ("cosine", "dot"):
+            raise ModelUnavailable(f"compares by {self._similarity}, which is not built here", where=self.name)
+        self._dense = torch.nn.Sequential()
+
+    def encode(self, pair: Pair) -> Encoding:
+        window = self.window(pair.parity)
+        leads = self._leads if pair.parity == "reference" else ("", "")
+        recipes = SideRecipe(window, leads[0]), SideRecipe(window, leads[1])
+        return encode_apart(self._tokens, pair, recipes, reads_types=self._reads_types)
+
+    def window(self, parity: Parity) -> int:
+        return self._windows[parity]
+
+    def _open(self) -> Any:
+        self._dense = layout.dense_layers(self._checkpoint)
+        return layout.backbone(self, self._checkpoint)
+
+    def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> list[torch.Tensor]:
+        """Per side [2, vector]: as the reference pools, and as vLLM does; the same wherever the layout says how."""
+        found = []
+        for hidden in engine.all_hidden(backbone, rows, self._tokens.pad_id):
+            with torch.inference_mode():
+                found.append(torch.stack([self._dense(layout.pool(hidden, self._modes[p])) for p in self._modes]))
+        return found
+
+    def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
+        which = list(self._modes).index(encoding.pair.parity)
+        a, b = query[which], document[which]
+        dot = self._similarity == "dot" and encoding.pair.parity == "reference"
+        value = float(a @ b if dot else torch.nn.functional.cosine_similarity(a, b, dim=0))
+        if value != value:
+            return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
+        return Score(value, value)
+
+
+def _prompts(said: Mapping[str, JSON]) -> tuple[str, str]:
+    """What stands in front of queries and of documents: the prompts of those names, else the default one."""
+    prompts = said.get("prompts") or {}
+    otherwise = prompts.get(said.get("default_prompt_name"), "")
+    document = next((prompts[n] for n in DOCUMENT if n in prompts), otherwise)
+    return prompts.get("query", otherwise) or "", document or ""

@@ -1,0 +1,94 @@
+"""Reward models: the query as a user's turn, the document as the answer, and what the model's head says of it.
+
+Knows nothing of chat templates beyond that prompts arrive rendered by one. Sequence rewards are one number at the last token;
+process rewards one number per step, at the marker token behind it, and a chain of steps is as good as its worst one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from workbench.media import Library
+from workbench.scorers import _engine as engine
+from workbench.scorers import _layout as layout
+from workbench.scorers._activation import activated, activation
+from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers.yes_no import YesNo
+from workbench.types import ModelUnavailable, Parity, Score, ScoreFailed, WorkbenchError
+
+
+def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Reward:
+    return Reward(checkpoint, library, device=device, dtype=dtype)
+
+
+class Reward(YesNo):
+    """One checkpoint. Where its family names a label token, that is the marker behind every step."""
+
+    def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
+        super().__init__(checkpoint, library, device=device, dtype=dtype)
+        self._encoder = replace(self._encoder, framed=False)  # the chat template writes its special tokens itself
+        self._marker = self._labels[0] if self._labels else None
+        self._head = torch.nn.Sequential()
+
+    def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> Any:
+        """Per row: the last token's hidden state, or float32 [steps, labels]."""
+        if self._marker is None:
+            return super()._forward(backbone, rows)
+        hidden = engine.all_hidden(backbone, rows, self._tokens.pad_id)
+        with torch.inference_mode():
+            places = [torch.tensor([t == self._marker for t in r.token_ids]) for r in rows]
+            return [self._head(h[p]) for h, p in zip(hidden, places, strict=True)]
+
+    def _read(self, reading: torch.Tensor, parity: Parity = "reference") -> Score | WorkbenchError:
+        if self._marker is not None:
+            return _worst(reading)
+        logit = float(reading @ self._rows[0]) + self._bias
+        if logit != logit or logit in (float("inf"), float("-inf")):
+            return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
+        raw = parity == "reference"  # a reward is no probability, but vLLM's classify puts it through the activation
+        return Score(logit, logit if raw else activated(activation(self._checkpoint.config, "vllm"), logit))
+
+    def _open(self) -> Any:
+        from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+
+        if self._marker is None:
+            return self._with_head(self._pretrained(AutoModelForSequenceClassification))
+        if any(a.endswith("ProcessRewardModel") for a in self._checkpoint.config.get("architectures") or []):
+            self._head = _two_layers(self._checkpoint)
+            return layout.backbone(self, self._checkpoint)
+        model = self._pretrained(AutoModelForTokenClassification)
+        self._head = torch.nn.Sequential(model.score.float())
+        model.config.use_cache = False
+        return model.model
+
+
+def _worst(logits: torch.Tensor) -> Score | WorkbenchError:
+    """[steps, 1 or 2] → the step that is least likely right; all of them in `detail`."""
+    if not len(logits):
+        return ScoreFailed("holds no step marker", hint="The template must set the marker token behind every step.")
+    if logits.shape[1] > 2:
+        return ScoreFailed(f"its head has {logits.shape[1]} labels, and a step is right or wrong")
+    margins = logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
+    if not bool(torch.isfinite(margins).all()):
+        return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
+    values = torch.sigmoid(margins)  # of two labels the softmax's second
+    steps = [{"logit": m, "value": v} for m, v in zip(margins.tolist(), values.tolist(), strict=True)]
+    at = int(margins.argmin())
+    return Score(float(margins[at]), float(values[at]), {"steps": steps})
+
+
+def _two_layers(checkpoint: Checkpoint) -> torch.nn.Sequential:
+    """The head of Qwen's process reward models: linear, ReLU, linear, under the names score.0 and score.2."""
+    found = layout.own_weights(checkpoint, lambda name: name.startswith("score."))
+    try:
+        sizes = found["score.0.weight"].shape, found["score.2.weight"].shape
+        layers = [torch.nn.Linear(s[1], s[0]) for s in sizes]
+        for layer, at in zip(layers, (0, 2), strict=True):
+            layer.load_state_dict({k: found[f"score.{at}.{k}"] for k in ("weight", "bias")})
+    except KeyError as error:
+        raise ModelUnavailable(f"its files lack the head's {error}", where=checkpoint.name) from error
+    return torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1]).eval()
