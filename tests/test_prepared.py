@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,10 @@ MODEL = ROOT / "assets" / "demo-reranker"
 # What each note in the template says to do, as (what is there, what is to be there).
 MENDED = {
     "1 role": ("message.role == 'system'", "message.role == 'query'"),
-    "2 wrap": (
+    "2 newline": ("{{- '<|im_start|>assistant' -}}", "{{- '<|im_start|>assistant\\n' -}}"),
+    "3 wrap": (
         "{%- set document = '<|im_start|>user\\n<Document>:' ~ document ~ '<|im_end|>\\n<|im_start|>assistant\\n' -%}\n", "",
     ),
-    "3 newline": ("{{- '<|im_start|>assistant' -}}", "{{- '<|im_start|>assistant\\n' -}}"),
 }  # fmt: skip
 
 
@@ -64,18 +65,20 @@ def test_an_instruction_sent_or_written_in_is_the_same_prompt(shipped: Bench) ->
     assert len(ids(a)) == len(asked.rows) and ids(a) == ids(b)
 
 
-def test_each_fault_of_the_page_can_be_mended_by_its_line(shipped: Bench) -> None:
+def test_the_faults_of_the_page_are_mended_one_by_one(shipped: Bench) -> None:
+    """In the order of their numbers each line that is mended raises the worth of the ranking; one alone may not."""
     asked = scenario(shipped, "page-you-followed")
     text, instruction = str(asked.b.template), asked.b.instruction
     a, b = (ranked(shipped, asked, side.template, side.instruction) for side in (asked.a, asked.b))
-    found, whole = {"A": worth(asked, a), "B": worth(asked, b)}, text
+    found = {"B": worth(asked, b)}
     for name, (before, after) in MENDED.items():
         assert text.count(before) == 1, name
-        whole = whole.replace(before, after)
-        found[name] = worth(asked, ranked(shipped, asked, text.replace(before, after), instruction))
-    print(f"nDCG@{METRIC_DEPTH}: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
-    assert found["A"] > found["B"] and all(found[name] >= found["B"] for name in MENDED), found
-    assert ids(ranked(shipped, asked, whole, instruction)) == ids(a)  # all three mended: the model's own prompt
+        text = text.replace(before, after)
+        found[name] = worth(asked, ranked(shipped, asked, text, instruction))
+    print(f"nDCG@{METRIC_DEPTH}: A {worth(asked, a):.3f}, " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    values = list(found.values())
+    assert all(later > earlier for earlier, later in pairwise(values)), found
+    assert ids(ranked(shipped, asked, text, instruction)) == ids(a)  # all three mended: the model's own prompt
 
 
 def test_the_last_token_of_the_page_is_another_one(shipped: Bench) -> None:

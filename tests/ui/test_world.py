@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.worlds import model_with_world, scenes_folder
 from workbench.pool import LEXICAL, Bench, open_bench
 from workbench.ui import build
 from workbench.ui.intake import Intake
@@ -20,16 +19,16 @@ from workbench.ui.rows import content_of
 from workbench.ui.world import Border
 
 ROOT = Path(__file__).resolve().parents[2]
-SCENARIOS = ROOT / "assets" / "scenarios"
+SCENARIOS, SCENES = ROOT / "assets" / "scenarios", ROOT / "assets" / "scenes"
 PHOTO = ROOT / "assets" / "screenshot-light.png"
 
 
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
     folder = tmp_path_factory.mktemp("world")
-    model, families = model_with_world(folder), ROOT / "templates"
+    model, families = ROOT / "assets" / "demo-reranker", ROOT / "templates"
     bench = open_bench(model=model.name, data=folder / "data", families=families, shipped=model, device="cpu")
-    yield Loop(bench, SCENARIOS, scenes_folder(folder / "scenes"))
+    yield Loop(bench, SCENARIOS, SCENES)
     bench.close()
 
 
@@ -139,4 +138,4 @@ def test_the_button_is_there_when_the_scenes_are(bench: Bench, tmp_path: Path) -
         (found,) = [b for b in page.blocks.values() if b.elem_id == "add-scene"]
         return bool(found.visible)
 
-    assert not visible(tmp_path / "nowhere") and visible(scenes_folder(tmp_path))
+    assert not visible(tmp_path / "nowhere") and visible(SCENES)
