@@ -35,7 +35,7 @@ def missing() -> str:
         return ""
     why = HOME.with_suffix(".failed")
     said = f" ({why.read_text(encoding='utf-8').strip()[-300:]})" if why.is_file() else ""
-    return f"vLLM is not installed in {HOME}{said}; bash tests/live/install.sh does it"
+    return f"vLLM is not installed in {HOME}{said}; WITH_VLLM=1 bash tests/run installs it"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
