@@ -117,3 +117,7 @@ def test_a_large_model_gives_its_weights_back_before_the_next_scores(
     logit(tiny_qwen3_vl)
     assert not own.pool.get(str(tiny_qwen3)).facts().loaded
     assert logit(tiny_qwen3) == first
+
+
+def test_word_overlap_is_prompted_as_a_family_that_takes_pictures_and_clips(bench: Bench) -> None:
+    assert bench.pool.get(LEXICAL).family.name == "qwen3-vl-reranker"
