@@ -126,3 +126,7 @@ def test_a_name_stands_for_a_folder_only_where_folders_may_be_read(bench: Bench,
         assert pool.folder("mine") == pool.folder(" mine ") == shipped
         assert pool.folder(str(tmp_path)) == (None if hosted else tmp_path)
         assert pool.folder("Qwen/Qwen3-Reranker-0.6B") is None and pool.folder("") is None
+
+
+def test_word_overlap_is_prompted_as_a_family_that_takes_pictures_and_clips(bench: Bench) -> None:
+    assert bench.pool.get(LEXICAL).family.name == "qwen3-vl-reranker"

@@ -144,10 +144,16 @@ def is_address(model: str) -> bool:
 def _lexical(families: Mapping[str, Family]) -> Scorer:
     from workbench.scorers.lexical import Lexical
 
-    family = max(families.values(), key=lambda f: bool(f.template.placeholders.image), default=None)  # one with pictures
+    family = max(families.values(), key=_shows, default=None)
     if family is None:
         raise ModelUnavailable("there is no family file", hint="Put one into templates/.")
     return Lexical(LEXICAL, family)
+
+
+def _shows(family: Family) -> tuple[bool, bool]:
+    """Families whose prompts are made here come first, among them those with pictures and clips."""
+    marks = family.template.placeholders
+    return not family.remote and family.template.layout == "joint", bool(marks.image and marks.video)
 
 
 @dataclass(frozen=True)
