@@ -320,11 +320,12 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Rank by the float32 `logit`; show `value` (its sigmoid where the family says so)."""
+    """Rank by the float32 `logit`; show `value` (its sigmoid where the family says so). `cached`: remembered, not computed."""
 
     logit: float
     value: float
     detail: Mapping[str, JSON] = field(default_factory=dict)
+    cached: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from workbench.media import Library
 from workbench.pool import Bench
 from workbench.ranking import encode_rows, ranking, rerank
 from workbench.scorers import Scorer, _engine
+from workbench.scorers._packed import Packed
 from workbench.types import (
     Document,
     Encoding,
@@ -58,6 +60,8 @@ def encodings(bench: Bench, scorer: Scorer, documents: list[Document]) -> list[E
 
 
 def logits(scorer: Scorer, batch: list[Encoding]) -> list[float]:
+    """Computed afresh: nothing that was remembered counts."""
+    scorer.forget()
     got = dict(scorer.score(batch))
     assert sorted(got) == list(range(len(batch)))
     return [s.logit if isinstance(s, Score) else pytest.fail(str(s)) for _, s in sorted(got.items())]
@@ -118,23 +122,41 @@ def test_a_row_that_fails_leaves_the_others(bench: Bench, qwen3_vl: Scorer, libr
 
 def test_a_number_that_is_none_is_an_error(bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = encodings(bench, qwen3, DOCUMENTS[:2])
-    monkeypatch.setattr(_engine, "last_hidden", lambda b, rows, *a: torch.full((len(rows), 64), float("nan")))
+    nan = lambda self, pack, rows: torch.full((len(pack.finals()), 64), float("nan"))  # noqa: E731
+    monkeypatch.setattr(Packed, "_forward", nan)
+    qwen3.forget()
     assert all(isinstance(s, ScoreFailed) for _, s in qwen3.score(batch))
 
 
 def test_out_of_memory_halves_with_the_same_scores(
     bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch, real = encodings(bench, qwen3, DOCUMENTS), _engine.last_hidden
+    batch, real = encodings(bench, qwen3, DOCUMENTS), Packed._forward
     expected = logits(qwen3, batch)
+    fits: list[int] = []
 
-    def small(backbone: object, rows: list[object], *rest: object) -> torch.Tensor:
-        if len(rows) > 1:
+    def small(self: Any, pack: Any, rows: Any) -> torch.Tensor:
+        if len(pack) > 50:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(backbone, rows, *rest)  # type: ignore[arg-type]
+        fits.append(len(pack))
+        return real(self, pack, rows)
 
-    monkeypatch.setattr(_engine, "last_hidden", small)
+    monkeypatch.setattr(Packed, "_forward", small)
     assert logits(qwen3, batch) == pytest.approx(expected, abs=1e-5)
+    assert len(fits) > 2
+
+
+def test_memory_that_never_suffices_is_each_rows_error(
+    bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(self: Any, pack: Any, rows: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Packed, "_forward", never)
+    qwen3.forget()
+    found = dict(qwen3.score(encodings(bench, qwen3, DOCUMENTS)))
+    assert sorted(found) == list(range(len(DOCUMENTS)))
+    assert all(isinstance(e, ScoreFailed) and "does not fit" in str(e) for e in found.values())
 
 
 def test_micro_batches_keep_the_budget_and_lose_nothing() -> None:
@@ -153,15 +175,15 @@ def test_the_pace_follows_the_machine() -> None:
     assert pace.budget() == _engine.TOKEN_BUDGET["cpu"]
 
 
-def test_an_accelerator_that_computes_wrong_is_said(
-    bench: Bench, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scorer = bench.pool._load(str(tiny_qwen3), lambda _: None)
-    batch = encodings(bench, scorer, DOCUMENTS[:1])
-    list(scorer.score(batch))
-    real = _engine.last_hidden
-    monkeypatch.setattr(_engine, "last_hidden", lambda b, *a: real(b, *a) * (2 if b is scorer._backbone else 1))  # type: ignore[attr-defined]
-    scorer._compare_with_cpu(scorer._row(batch[0]))  # type: ignore[attr-defined]
+def test_an_accelerator_that_computes_wrong_is_said(bench: Bench, tiny_qwen3: Path) -> None:
+    scorer: Any = bench.pool._load(str(tiny_qwen3), lambda _: None)
+    (encoding,) = encodings(bench, scorer, DOCUMENTS[:1])
+    slow = scorer._on_cpu(scorer._open(), sample := scorer._sample(encoding))
+    list(scorer.score([encoding]))
+    fast = scorer._fast(scorer._backbone, sample)
+    scorer._compare(fast, slow)
+    assert not scorer.facts().note
+    scorer._compare(fast * 2, slow)
     assert "do not trust this device" in scorer.facts().note
 
 

@@ -57,6 +57,7 @@ class Scorer(Protocol):
     def token(self, token_id: int) -> str: ...
     def facts(self) -> ScorerFacts: ...
     def sleep(self) -> None: ...  # give the weights back; the next score reads them again
+    def forget(self) -> None: ...  # remembered scores, features and fronts: the next score computes everything
 
 
 def kinds() -> tuple[str, ...]:

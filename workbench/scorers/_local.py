@@ -21,6 +21,7 @@ from workbench.types import ModelUnavailable, Score, ScoreFailed, WorkbenchError
 
 CHECKED_PARAMETERS = 1_500_000_000  # an accelerator is compared with the CPU up to this size
 Key = TypeVar("Key", bound=Hashable)
+Given = TypeVar("Given")
 Readings: TypeAlias = torch.Tensor | Sequence[torch.Tensor]  # one per row
 
 
@@ -69,7 +70,14 @@ class Local(abc.ABC):
     def sleep(self) -> None:
         with engine.DEVICE:
             self._backbone = None
+            self._let_go()
             engine.free(self._device)
+
+    def forget(self) -> None:
+        """Nothing is remembered here."""
+
+    def _let_go(self) -> None:
+        """Whatever `_ready` made of the weights."""
 
     # ------------------------------------------------------------ with weights
     def _readings(
@@ -113,17 +121,22 @@ class Local(abc.ABC):
             yield from self._run({k: rows[k] for k in part})
 
     def _on_device(self, rows: Sequence[engine.Row]) -> Readings:
+        tokens = max(len(r.token_ids) for r in rows) * len(rows)
+        return self._do(lambda backbone: self._forward(backbone, rows), tokens, min(rows, key=lambda r: len(r.token_ids)))
+
+    def _do(self, forward: Callable[[Any], Given], tokens: int, sample: engine.Row) -> Given:
+        """`forward` of the backbone behind the device's door, the weights read first; `tokens` it takes, 0 where that says
+        nothing of its time. A fresh accelerator is compared with the CPU on `sample`."""
         with engine.DEVICE:
             if self._backbone is None:
-                self._load_weights()
-                if self._device.type != "cpu":
-                    self._compare_with_cpu(min(rows, key=lambda r: len(r.token_ids)))
+                self._load_weights(sample)
             started = time.perf_counter()
-            readings = self._forward(self._backbone, rows)
-        self._pace.note(max(len(r.token_ids) for r in rows) * len(rows), time.perf_counter() - started)
-        return readings
+            given = forward(self._backbone)
+        if tokens:
+            self._pace.note(tokens, time.perf_counter() - started)
+        return given
 
-    def _load_weights(self) -> None:
+    def _load_weights(self, sample: engine.Row) -> None:
         from transformers.utils import logging
 
         logging.disable_progress_bar()
@@ -134,9 +147,21 @@ class Local(abc.ABC):
         except (OSError, ValueError) as error:
             hint = "Weights must be safetensors, complete, and of an architecture transformers has."
             raise ModelUnavailable(f"its weights cannot be read ({error})", where=self.name, hint=hint) from error
-        self._backbone = backbone.to(self._device)
-        self._parameters = sum(p.numel() for p in self._backbone.parameters())
+        backbone = backbone.to(self._device)
+        self._parameters = sum(p.numel() for p in backbone.parameters())
+        slow = self._on_cpu(backbone, sample) if self._device.type != "cpu" else None
+        self._ready(backbone)
+        self._backbone = backbone
         self._seconds = time.perf_counter() - started
+        if slow is not None:
+            self._compare(self._fast(backbone, sample), slow)
+
+    def _ready(self, backbone: Any) -> None:
+        """Once the weights are on their device: whatever makes passes faster."""
+
+    def _fast(self, backbone: Any, sample: engine.Row) -> torch.Tensor:
+        """The reading of one row the way rows are run here."""
+        return self._forward(backbone, [sample])[0]
 
     def _pretrained(self, kind: Any, *, unread: tuple[str, ...] = (), **options: Any) -> Any:
         """A transformers class (an Auto class, say) filled from the checkpoint: local files, safetensors, no foreign code.
@@ -156,13 +181,15 @@ class Local(abc.ABC):
             )  # fmt: skip
         return model.eval()
 
-    def _compare_with_cpu(self, row: engine.Row) -> None:
-        """One row on the accelerator against the same in float32 on the CPU; a mismatch is said in `facts`."""
+    def _on_cpu(self, backbone: Any, sample: engine.Row) -> torch.Tensor | None:
+        """The plain reading of one row in float32 on the CPU; None where the model is too large for that."""
         if self._parameters > CHECKED_PARAMETERS:
             self._note = f"{self._device} was not compared with the CPU: the model is too large for that here"
-            return
-        fast = self._forward(self._backbone, [row])[0]
-        slow = self._forward(copy.deepcopy(self._backbone).to("cpu", torch.float32), [row])[0]
+            return None
+        return self._forward(copy.deepcopy(backbone).to("cpu", torch.float32), [sample])[0]
+
+    def _compare(self, fast: torch.Tensor, slow: torch.Tensor) -> None:
+        """A mismatch is said in `facts`."""
         off, allowed = self._apart(fast, slow), 1e-2 if self._dtype == torch.float32 else 0.5
         if off != off:
             self._note = f"the first score on {self._device} is not a number: do not trust this device"

@@ -68,6 +68,9 @@ class Lexical:
     def sleep(self) -> None:
         """Nothing to give back."""
 
+    def forget(self) -> None:
+        """Nothing is remembered here."""
+
 
 def _words(content: Sequence[object]) -> set[str]:
     return {w.lower() for p in content if isinstance(p, Text) for w in re.findall(r"\w+", p.text)}

@@ -228,6 +228,9 @@ class Remote:
     def sleep(self) -> None:
         """Nothing to give back."""
 
+    def forget(self) -> None:
+        """Nothing is remembered here."""
+
 
 def _spans(found: Tokenized, text: str) -> tuple[tuple[int, int], ...]:
     return (places(found.names, text) if found.names else None) or ((0, 0),) * len(found.ids)

@@ -7,20 +7,28 @@ families read one raw row, or the row of a converted sequence head (vLLM's `meth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from workbench.media import Library
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers._decoder import Decoder, digest
 from workbench.scorers._encode import Encoder
 from workbench.scorers._ids import check_ids, encoding_of
+from workbench.scorers._kept import Kept
 from workbench.scorers._local import Local
+from workbench.scorers._packed import PackedRow, serves
 from workbench.scorers._vision import pixels
 from workbench.types import Encoding, Image, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+
+REMEMBERED = 200_000  # scores
+SAMPLE = 64  # tokens that a fresh accelerator is compared with the CPU on
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> YesNo:
@@ -44,6 +52,8 @@ class YesNo(Local):
         )  # fmt: skip
         self._temperature = float(config.get("temperature") or self.family.temperature)
         self._rows, self._bias = torch.empty(0), 0.0  # float32 [labels or 1, hidden]
+        self._decoder: Decoder | None = None
+        self._scores: Kept[str, Score] = Kept(REMEMBERED)
 
     # ------------------------------------------------------------ without weights
     def encode(self, pair: Pair) -> Encoding:
@@ -69,10 +79,78 @@ class YesNo(Local):
 
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
-        """Yields (position in the batch, score or the row's error) after each micro-batch."""
-        lengths = {i: len(e.token_ids) for i, e in enumerate(batch)}
-        for i, reading in self._readings(lengths, lambda i: self._row(batch[i]), stop):
-            yield i, reading if isinstance(reading, WorkbenchError) else self._read(reading, batch[i].pair.parity)
+        """Yields (position in the batch, score or the row's error) after each micro-batch. Equal encodings are scored once, and
+        not again while their score is remembered."""
+        same: dict[str, list[int]] = {}
+        if stop():
+            return
+        for i, encoding in enumerate(batch):
+            name = digest(encoding, self._encoder)
+            if (known := self._scores.get(name)) is not None:
+                yield i, replace(known, cached=True)
+            else:
+                same.setdefault(name, []).append(i)
+        for name, reading in self._fresh({n: batch[at[0]] for n, at in same.items()}, stop):
+            first = batch[same[name][0]]
+            score = reading if isinstance(reading, WorkbenchError) else self._read(reading, first.pair.parity)
+            if isinstance(score, Score):
+                self._scores.put(name, score)
+            yield from ((i, score) for i in same[name])
+
+    def _fresh(
+        self, batch: Mapping[str, Encoding], stop: Stop
+    ) -> Iterator[tuple[str, torch.Tensor | WorkbenchError]]:
+        if not batch:
+            return
+        if not self._packs:
+            lengths = {name: len(e.token_ids) for name, e in batch.items()}
+            yield from self._readings(lengths, lambda name: self._row(batch[name]), stop)
+            return
+        sample = self._sample(min(batch.values(), key=lambda e: len(e.token_ids)))
+        self._do(lambda _: None, 0, sample)  # the weights are there from here on
+        decoder = self._decoder
+        assert decoder is not None
+        yield from decoder.hidden(batch, stop, lambda forward, tokens: self._fits(forward, tokens, sample))
+
+    def _fits(self, forward: Callable[[], Any], tokens: int, sample: engine.Row) -> Any:
+        try:
+            return self._do(lambda _: forward(), tokens, sample)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not engine.out_of_memory(error):
+                raise
+            engine.free(self._device)
+            return None
+
+    @property
+    def _packs(self) -> bool:
+        """Whether rows are packed and share their fronts: what every causal decoder with plain attention takes."""
+        return not self.family.bidirectional and serves(self._checkpoint.config)
+
+    def _ready(self, backbone: Any) -> None:
+        if self._packs:
+            self._decoder = Decoder(backbone, self._encoder, self._library, self._pace.budget)
+
+    def _fast(self, backbone: Any, sample: engine.Row) -> torch.Tensor:
+        if self._decoder is None:
+            return super()._fast(backbone, sample)
+        ids = np.array(sample.token_ids, dtype=np.int64)
+        found = self._decoder.packed.hidden({0: PackedRow(ids, ids)}, lambda: len(ids), lambda forward, _: forward())
+        return next(found)[0]
+
+    def _let_go(self) -> None:
+        self._decoder = None
+
+    def forget(self) -> None:
+        self._scores.clear()
+        with engine.DEVICE:
+            if self._decoder is not None:
+                self._decoder.forget()
+
+    def _sample(self, encoding: Encoding) -> engine.Row:
+        """The front of a prompt up to its first picture or clip."""
+        media = (self._encoder.image_id, self._encoder.video_id)
+        end = next((i for i, t in enumerate(encoding.token_ids) if t in media), len(encoding.token_ids))
+        return engine.Row(encoding.token_ids[: max(1, min(end, SAMPLE))])
 
     def _row(self, encoding: Encoding) -> engine.Row:
         """The encoding with its pixels: pictures and clips apart, each in prompt order."""
