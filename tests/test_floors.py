@@ -14,7 +14,7 @@ FLOORS: list[list[str]] = [
     ["types", "worker", "sandbox", "decoder"],
     ["template", "media"],
     ["scorers", "scenario", "world"],
-    ["ranking", "pool", "named", "export"],
+    ["ranking", "pool", "named", "export", "bench"],
     ["wire", "paste"],
     ["api", "commands", "offline", "ui", "__main__"],
 ]
@@ -23,7 +23,7 @@ HOMES = {
     "jinja2": {"sandbox"},
     "PIL": {"decoder", "demo"},
     "av": {"decoder", "demo"},
-    "torch": {"scorers", "demo"},
+    "torch": {"scorers", "demo", "peer_sentence_transformers.py"},
     "transformers": {"scorers", "demo"},
     "tokenizers": {"scorers", "demo"},
     "safetensors": {"scorers", "demo"},

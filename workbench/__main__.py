@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     export = _common(commands.add_parser("export", help="write what production needs: template, manifest, serve line"))
     export.add_argument("--target", required=True, choices=("vllm",), help="what serves it")
     export.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
+    _bench(commands.add_parser("bench", help="how fast scoring is here, beside others on the same ids"))
     commands.add_parser("demo", help=f"the shipped model: {', '.join(DEMO)}", add_help=False)
     return parser
 
@@ -82,6 +83,22 @@ def _common(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
         "--in", dest="source", required=True, metavar="FILE", help="requests, one JSON body a line; - is standard input"
     )
     return command
+
+
+def _bench(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--workload", default="rerank", help="rerank, requests, edit, vision, queryset (default: %(default)s)")
+    add("--shape", default="qwen3-0.6b", help="qwen3-0.6b|4b|8b|vl-2b|vl-8b, random weights (default: %(default)s)")
+    add("--layers", type=int, help="fewer layers than the shape has")
+    add("--documents", type=int, default=64, help="of one query (default: %(default)s)")
+    add("--tokens", type=int, default=64, help="of a document, about (default: %(default)s)")
+    add("--rounds", type=int, default=3, help="measured ones; one more comes first and only compares (default: %(default)s)")
+    add("--against", action="append", default=[], metavar="PEER", help="sentence-transformers, naive, or a server's URL")
+    add("--peer-python", default="", metavar="FILE", help="the Python that has sentence-transformers")
+    add("--weights", metavar="DIR", help="keep the random weights there for the next run and for servers")
+    add("--device", default="auto", help="auto, cpu, cuda, npu, mps (default: %(default)s)")
+    add("--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto", help="(default: %(default)s)")
+    add("--json", metavar="FILE", help="write all figures there")
 
 
 def _demo(arguments: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from workbench import bench as speed
 from workbench import wire
 from workbench.export import bundle
 from workbench.named import FAMILIES, served, shipped_model, template_text
@@ -27,6 +29,8 @@ Answer = Callable[[JSON], dict[str, JSON]]
 
 def run(args: argparse.Namespace) -> int:
     """The exit code of a parsed command. Raises WorkbenchError where nothing can be done at all."""
+    if args.command == "bench":
+        return _measured(args)
     with tempfile.TemporaryDirectory(prefix="workbench-") as data, contextlib.ExitStack() as stack:
         source, base = _source(args.source, stack)
         bench = _bench(args, Path(data))
@@ -37,6 +41,17 @@ def run(args: argparse.Namespace) -> int:
         if args.command == "export":
             return _export(args, bench, source, base)
         return _lines(args, bench, source, base, _sink(args, stack), progress)
+
+
+def _measured(args: argparse.Namespace) -> int:
+    names = {f.name for f in dataclasses.fields(speed.Setting)}
+    given = {k: v for k, v in vars(args).items() if k in names}
+    weights = Path(args.weights) if args.weights else None
+    found = speed.bench(speed.Setting(**{**given, "against": tuple(args.against), "weights": weights}))
+    print(speed.table(found))
+    if args.json:
+        Path(args.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
 
 
 # ---------------------------------------------------------------- arguments

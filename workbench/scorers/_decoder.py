@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from workbench.media import Library
 from workbench.scorers import Stop
 from workbench.scorers import _sight as sight
 from workbench.scorers._encode import Encoder
-from workbench.scorers._packed import Packed, PackedRow, Visual
+from workbench.scorers._packed import Counts, Packed, PackedRow, Visual
 from workbench.types import Encoding, MediaInput, ScoreFailed, WorkbenchError
 
 Key = TypeVar("Key")
@@ -46,6 +47,11 @@ class Decoder:
             if stop():
                 return
             yield from self._pass(wave, encodings, stop, run)
+
+    def spent(self) -> dict[str, int]:
+        looks, self.sight.looks = self.sight.looks, 0
+        counts, self.packed.counts = self.packed.counts, Counts()
+        return {**asdict(counts), "looks": looks}
 
     def forget(self) -> None:
         self.sight.clear()

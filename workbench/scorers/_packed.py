@@ -49,11 +49,12 @@ class PackedRow:
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked and what was computed, in tokens; `forwards` through the decoder."""
+    """What was asked and what was computed, in tokens; `forwards` through the decoder; `finals`: tokens the last layer ran for."""
 
     asked: int = 0
     computed: int = 0
     forwards: int = 0
+    finals: int = 0
 
 
 class Packed(Generic[Key]):
@@ -113,6 +114,7 @@ class Packed(Generic[Key]):
         self.counts.computed += len(pack)
         self.counts.forwards += 1
         plan = attention.plan(pack, self._device)
+        self.counts.finals += len(plan.finals)
         ids = np.concatenate([rows[n.row].ids[n.start : n.end] for n in pack.nodes])
         inputs = self._text.embed_tokens(torch.from_numpy(ids).to(self._device))
         if self._device.type == "cpu":

@@ -54,6 +54,7 @@ class YesNo(Local):
         self._rows, self._bias = torch.empty(0), 0.0  # float32 [labels or 1, hidden]
         self._decoder: Decoder | None = None
         self._scores: Kept[str, Score] = Kept(REMEMBERED)
+        self._remembered = 0
 
     # ------------------------------------------------------------ without weights
     def encode(self, pair: Pair) -> Encoding:
@@ -87,6 +88,7 @@ class YesNo(Local):
         for i, encoding in enumerate(batch):
             name = digest(encoding, self._encoder)
             if (known := self._scores.get(name)) is not None:
+                self._remembered += 1
                 yield i, replace(known, cached=True)
             else:
                 same.setdefault(name, []).append(i)
@@ -139,6 +141,13 @@ class YesNo(Local):
 
     def _let_go(self) -> None:
         self._decoder = None
+
+    def spent(self) -> dict[str, int]:
+        """What was computed since this was asked last: tokens asked and computed, forwards, rows that ended, pictures and clips
+        that were looked at, scores that were remembered."""
+        counts = {"asked": 0, "computed": 0, "forwards": 0, "finals": 0, "looks": 0, "remembered": self._remembered}
+        self._remembered = 0
+        return counts | (self._decoder.spent() if self._decoder is not None else {})
 
     def forget(self) -> None:
         self._scores.clear()

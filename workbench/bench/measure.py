@@ -1,0 +1,120 @@
+"""Two sides and a clock: rounds run interleaved, answers are compared before any time counts, figures are medians.
+
+Knows nothing of models; a side is a process that answers JSON lines.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from workbench.bench.workloads import Call
+from workbench.types import JSON, ModelUnavailable, ScoreFailed
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+TOLERANCE = 1e-4  # float32 logits of two sides
+
+
+class Side:
+    """A process under measurement. `name`: ours, naive, sentence-transformers or a URL."""
+
+    def __init__(self, name: str, config: Mapping[str, JSON], python: str = "") -> None:
+        self.name = name
+        script = str(Path(__file__).with_name("peer_sentence_transformers.py"))
+        command = (
+            [python or sys.executable, script, str(config["folder"]), str(config["device"])]
+            if name == "sentence-transformers"
+            else [sys.executable, "-m", "workbench.bench.side", json.dumps({**config, "kind": name})]
+        )
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, encoding="utf-8"
+        )
+        self.ready = float(self._read()["ready"])
+
+    def run(self, call: Call) -> dict[str, JSON]:
+        mark = " <|vision_start|><|image_pad|><|vision_end|> " if call.pictures else " "
+        rows = [
+            (f"{front}{mark}{text} {tail}", call.pictures[i] if call.pictures else -1)
+            for i, (front, text, tail) in enumerate(call.rows)
+        ]
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"rows": rows, "warm": call.warm, "requests": call.requests}) + "\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+    def _read(self) -> dict[str, JSON]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("{"):
+            self._process.kill()
+            raise ModelUnavailable(f"stopped before it answered ({line.strip() or 'no output'})", where=self.name)
+        answer: dict[str, JSON] = json.loads(line)
+        return answer
+
+
+@dataclass(slots=True)
+class Figures:
+    """Of one call: seconds of each round, latencies of single requests, what was computed (last round), by side."""
+
+    call: Call
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    latencies: dict[str, list[float]] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    tokens: int = 0
+    apart: float = 0.0  # the largest difference of two sides' logits
+    spread: float = 0.0  # standard deviation of the logits, so that the difference can be judged
+
+    def median(self, side: str) -> float:
+        return statistics.median(self.seconds[side])
+
+    def ratios(self, side: str, base: str) -> list[float]:
+        """How many times longer `side` took than `base`, round by round."""
+        return [a / b for a, b in zip(self.seconds[side], self.seconds[base], strict=True)]
+
+
+def measure(sides: Sequence[Side], calls: Sequence[Call], rounds: int, tolerance: float = TOLERANCE) -> list[Figures]:
+    """One round that counts for nothing but the comparison of ids and logits, then `rounds` of A B A B.
+
+    Raises ScoreFailed where sides disagree: times of different answers cannot be compared.
+    """
+    figures = [Figures(c) for c in calls]
+    for turn in range(rounds + 1):
+        for at, call in enumerate(calls):
+            answers = {side.name: side.run(call) for side in sides}
+            if turn == 0:
+                _compare(figures[at], answers, tolerance)
+            else:
+                _note(figures[at], answers)
+    return figures
+
+
+def _compare(figures: Figures, answers: Mapping[str, dict[str, JSON]], tolerance: float) -> None:
+    first, *others = answers.items()
+    figures.tokens, figures.spread = sum(first[1]["ids"]), statistics.pstdev(first[1]["logits"])
+    for name, answer in others:
+        if answer["ids"] != first[1]["ids"]:
+            raise ScoreFailed(f"{name} was given other token counts than {first[0]}", where=figures.call.name)
+        apart = max(abs(a - b) for a, b in zip(answer["logits"], first[1]["logits"], strict=True))
+        figures.apart = max(figures.apart, apart)
+        if apart > tolerance:
+            raise ScoreFailed(f"{name} is {apart:.2g} off {first[0]}'s logits, {tolerance:g} allowed", where=figures.call.name)
+
+
+def _note(figures: Figures, answers: Mapping[str, dict[str, JSON]]) -> None:
+    for name, answer in answers.items():
+        figures.seconds.setdefault(name, []).append(sum(answer["seconds"]))
+        figures.latencies.setdefault(name, []).extend(answer["seconds"])
+        figures.counts[name] = answer["counts"]
