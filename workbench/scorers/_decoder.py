@@ -34,7 +34,7 @@ class Decoder:
         device = next(backbone.parameters()).device
         self._kind = device.type
         self.sight = sight.Sight(library, device)
-        self.packed = Packed(backbone)
+        self.packed: Packed[Any] = Packed(backbone)
 
     def hidden(
         self, encodings: Mapping[Key, Encoding], stop: Stop, run: Run

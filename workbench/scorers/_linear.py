@@ -78,7 +78,7 @@ def _gated(module: Any) -> bool:
 
 def available() -> bool:
     """Whether this torch has the calls, and they give what `linear` gives."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     try:
         probe = torch.nn.Linear(32, 16)

@@ -73,10 +73,10 @@ class Local(abc.ABC):
             self._let_go()
             engine.free(self._device)
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027  # most score types remember nothing
         """Nothing is remembered here."""
 
-    def _let_go(self) -> None:
+    def _let_go(self) -> None:  # noqa: B027
         """Whatever `_ready` made of the weights."""
 
     # ------------------------------------------------------------ with weights
@@ -156,7 +156,7 @@ class Local(abc.ABC):
         if slow is not None:
             self._compare(self._fast(backbone, sample), slow)
 
-    def _ready(self, backbone: Any) -> None:
+    def _ready(self, backbone: Any) -> None:  # noqa: B027
         """Once the weights are on their device: whatever makes passes faster."""
 
     def _fast(self, backbone: Any, sample: engine.Row) -> torch.Tensor:

@@ -18,7 +18,7 @@ from workbench.scorers import _attention as attention
 from workbench.scorers import _linear as linear
 from workbench.scorers._packs import Pack, Packer
 from workbench.scorers._prefixes import Prefixes
-from workbench.scorers._tree import Node, Symbols, tree
+from workbench.scorers._tree import Symbols, tree
 
 DECODERS = frozenset({"qwen2", "qwen3", "llama", "mistral", "gemma", "qwen3_vl_text"})  # the attention here is all they do
 Key = TypeVar("Key")
@@ -49,7 +49,7 @@ class PackedRow:
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked and what was computed, in tokens; `forwards` through the decoder; `finals`: tokens the last layer ran for."""
+    """Tokens asked and computed; `forwards` through the decoder; `finals`: tokens that the last layer ran for."""
 
     asked: int = 0
     computed: int = 0

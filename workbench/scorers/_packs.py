@@ -76,7 +76,8 @@ class Packer:
     def take(self, budget: int) -> Pack:
         """The next pack, of at most `budget` tokens (at least one)."""
         budget = max(1, budget)
-        self._before, room, nodes = list(self._todo), budget, []
+        self._before, room = list(self._todo), budget
+        nodes: list[Node] = []
         while self._todo and room > 0:
             node = self._todo[-1]
             if len(node) > room:

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 
 from workbench.scorers._packs import FRONT, Pack, Packer
-from workbench.scorers._tree import Node, Symbols, common
+from workbench.scorers._tree import WORTH, Node, Symbols, common
 
 ENTRIES = 16
 BYTES = 256 << 20
@@ -54,25 +54,22 @@ class Prefixes:
         todo = list(root.children)
         while todo:
             node = todo.pop()
-            row = rows[node.row].symbols
-            if (front := self._longest(row, node.start)) is not None and _hold(packer, node, front):
+            if (found := self._longest(rows[node.row].symbols, node.start)) and _hold(packer, node, *found):
                 todo += node.children
 
-    def _longest(self, row: Symbols, start: int) -> Front | None:
-        """The longest front of a row that goes beyond `start`; it becomes the latest."""
-        fits = [f for f in self._fronts if start < len(f.symbols) <= len(row) and _is_front(f.symbols, row)]
-        if not fits:
+    def _longest(self, row: Symbols, start: int) -> tuple[Front, int] | None:
+        """The front that has most of its start in common with a row, and how much, where that is worth it beyond `start`; it
+        becomes the latest."""
+        if not self._fronts:
             return None
-        found = max(fits, key=lambda f: len(f.symbols))
-        self._fronts.sort(key=lambda f: f is found)
-        return found
+        length, at = max((common(f.symbols, row), i) for i, f in enumerate(self._fronts))
+        if length < start + WORTH:
+            return None
+        self._fronts.append(found := self._fronts.pop(at))
+        return found, length
 
     def _known(self, symbols: Symbols) -> bool:
-        return any(len(f.symbols) == len(symbols) and _is_front(f.symbols, symbols) for f in self._fronts)
-
-
-def _is_front(front: Symbols, row: Symbols) -> bool:
-    return common(front, row) == len(front)
+        return any(len(f.symbols) == len(symbols) == common(f.symbols, symbols) for f in self._fronts)
 
 
 def _joined(path: Sequence[Node]) -> dict[int, tuple[torch.Tensor, torch.Tensor]]:
@@ -81,10 +78,10 @@ def _joined(path: Sequence[Node]) -> dict[int, tuple[torch.Tensor, torch.Tensor]
     return {i: (torch.cat([n.kept[i][0] for n in path], 1), torch.cat([n.kept[i][1] for n in path], 1)) for i in layers}
 
 
-def _hold(packer: Packer, node: Node, front: Front) -> bool:
-    """Cuts the node where the front ends; False where a row ends at it, whose last token has to be computed."""
-    if node.end > len(front.symbols):
-        node.split(len(front.symbols))
+def _hold(packer: Packer, node: Node, front: Front, length: int) -> bool:
+    """Cuts the node where what it has of the front ends; False where a row ends at it, whose last token has to be computed."""
+    if node.end > length:
+        node.split(length)
     if node.ends:
         return False
     at = slice(node.start, node.end)

@@ -123,7 +123,8 @@ def linear_flops(folder: Path, computed: int, finals: int) -> float:
     hidden, inner, layers = text["hidden_size"], text["intermediate_size"], text["num_hidden_layers"]
     heads, shared, size = text["num_attention_heads"], text["num_key_value_heads"], text["head_dim"]
     kv, rest = 2 * hidden * shared * size, 2 * hidden * heads * size + 3 * hidden * inner
-    return 2.0 * (computed * ((layers - 1) * (kv + rest) + kv) + finals * rest)
+    flops: float = 2.0 * (computed * ((layers - 1) * (kv + rest) + kv) + finals * rest)
+    return flops
 
 
 def _config(shape: str, layers: int | None) -> Any:

@@ -208,7 +208,14 @@ def _progress(run: Run, expected: int) -> str:
     failed = len({r.index for side in (run.a, run.b) if side for r in side.failed})
     bad = f" · {count(failed, 'row')} failed" if failed else ""
     seconds = sum(side.seconds for side in (run.a, run.b) if side)
-    return f'<span class="muted">{_seconds(seconds)}{bad}</span>'
+    return f'<span class="muted">{_seconds(seconds)}{_remembered(run)}{bad}</span>'
+
+
+def _remembered(run: Run) -> str:
+    """How many scores were not computed anew."""
+    scores = [r.score for side in (run.a, run.b) if side for r in side.ranked if r.score]
+    kept = sum(s.cached for s in scores)
+    return f" · {kept} of {len(scores)} remembered" if kept else ""
 
 
 def _seconds(seconds: float) -> str:

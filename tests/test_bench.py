@@ -1,0 +1,90 @@
+"""bench measures what it says: counts of computed tokens and forwards, sides compared before any time counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.__main__ import main
+from workbench.bench import Setting, bench
+from workbench.bench.measure import Figures, _compare
+from workbench.bench.workloads import WORKLOADS, Call, make
+from workbench.types import RequestInvalid, ScoreFailed
+
+HEAD = 56 + 16  # words of the front that every prompt of one query shares
+TAIL = 10
+
+
+def calls(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {c["call"]: c for c in found["calls"]}
+
+
+@pytest.fixture(scope="module")
+def edits() -> dict[str, dict[str, Any]]:
+    setting = Setting("edit", "qwen3-tiny", documents=16, tokens=24, rounds=1, against=("naive",), device="cpu")
+    return calls(bench(setting))
+
+
+def test_a_query_is_computed_once(edits: dict[str, dict[str, Any]]) -> None:
+    new = edits["all new"]
+    own = new["tokens"] - 16 * HEAD  # documents and tails
+    assert new["computed"] == HEAD + own
+    assert new["finals"] == 16
+
+
+def test_edits_cost_what_changed(edits: dict[str, dict[str, Any]]) -> None:
+    assert (edits["the same again"]["forwards"], edits["the same again"]["remembered"]) == (0, 16)
+    one = edits["one document"]
+    assert (one["forwards"], one["remembered"]) == (1, 15)
+    assert one["computed"] <= 24 * 1.25 + 1 + TAIL
+    assert edits["the instruction"]["computed"] <= edits["all new"]["computed"] - 43  # the system's words are kept
+
+
+def test_variants_together_share_what_they_share(edits: dict[str, dict[str, Any]]) -> None:
+    new, instructions, tails = (edits[n] for n in ("all new", "four instructions together", "four tails together"))
+    assert instructions["computed"] == 4 * new["computed"] - 3 * 43
+    assert tails["computed"] == new["computed"] + 3 * 16 * TAIL
+
+
+def test_the_peer_gave_the_same_scores(edits: dict[str, dict[str, Any]]) -> None:
+    for row in edits.values():
+        assert row["logits"]["largest_difference"] < 1e-4 < row["logits"]["spread"]
+        assert row["naive"]["ratio"]["median"] > 0
+
+
+def test_pictures_are_looked_at_once() -> None:
+    found = calls(bench(Setting("vision", "vl-tiny", documents=3, rounds=1, device="cpu", against=("naive",))))
+    assert (found["all new"]["looks"], found["the instruction"]["looks"]) == (3, 0)
+    assert found["all new"]["tokens"] == found["as many text tokens"]["tokens"] + 3 * 2  # the two marks around a picture
+
+
+def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bench.json"
+    arguments = "--workload requests --shape qwen3-tiny --documents 16 --tokens 8 --rounds 1 --device cpu"
+    assert main(["bench", *arguments.split(), "--json", str(file)]) == 0
+    assert "all new" in capsys.readouterr().out
+    found = json.loads(file.read_text())
+    (row,) = found["calls"]
+    assert row["pairs"] == 16 and set(row["latency_s"]) == {"mean", "median", "p99"}
+    assert found["setting"]["layers"] is None and found["machine"]["cores"] >= 1
+
+
+def test_sides_that_disagree_are_not_timed() -> None:
+    figures = Figures(Call("all new", ()))
+    same: dict[str, Any] = {"ids": [3, 4], "logits": [0.1, 0.2]}
+    with pytest.raises(ScoreFailed, match="off"):
+        _compare(figures, {"ours": same, "naive": {**same, "logits": [0.1, 0.3]}}, 1e-4)
+    with pytest.raises(ScoreFailed, match="token counts"):
+        _compare(figures, {"ours": same, "naive": {**same, "ids": [3, 5]}}, 1e-4)
+
+
+def test_workloads_are_the_same_every_time() -> None:
+    for name in WORKLOADS:
+        assert make(name, documents=4, tokens=8) == make(name, documents=4, tokens=8)
+    with pytest.raises(RequestInvalid, match="rerank, requests"):
+        make("nothing", documents=1, tokens=1)
+    with pytest.raises(RequestInvalid, match="vl-2b"):
+        bench(Setting(shape="nothing"))
