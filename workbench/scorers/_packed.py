@@ -100,8 +100,8 @@ class Packed(Generic[Key]):
                     if most < 8:
                         raise MemoryError
                     continue
-                packer.ran(pack)
                 self._prefixes.add(pack, given)
+                packer.ran(pack)
                 yield {names[i]: found[at] for at, (node, _) in enumerate(pack.finals()) for i in node.ends}
         finally:
             packer.close()
