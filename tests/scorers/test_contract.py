@@ -36,17 +36,22 @@ DOCUMENTS = [
 ]
 
 
-TINY = {  # a checkpoint for every kind that has weights
-    "yes_no": "qwen3-vl", "cross_encoder": "bert-pairs", "bi_encoder": "st-mean", "late_interaction": "pylate",
-    "reward": "reward",
+TINY = {  # checkpoints for every kind that has weights; servers have tests of their own
+    "yes_no": ["qwen3-vl"], "cross_encoder": ["bert-pairs"], "bi_encoder": ["st-mean"], "late_interaction": ["pylate"],
+    "reward": ["reward", "prm"], "sparse": ["splade"], "lexical": ["word-overlap"],
 }  # fmt: skip
-WITHOUT = {"lexical"}
 
 
-@pytest.fixture(params=sorted(set(scorers.kinds()) - {"vllm"}))  # servers have tests of their own
+@pytest.fixture(params=[name for names in TINY.values() for name in names])
 def scorer(request: pytest.FixtureRequest, bench: Bench, open_tiny: Callable[[str], Scorer]) -> Scorer:
-    kind: str = request.param
-    return bench.pool._load("word-overlap", lambda _: None) if kind in WITHOUT else open_tiny(TINY[kind])
+    name: str = request.param
+    return bench.pool._load(name, lambda _: None) if name == "word-overlap" else open_tiny(name)
+
+
+def test_every_kind_is_held_to_its_promises(open_tiny: Callable[[str], Scorer]) -> None:
+    assert set(TINY) == set(scorers.kinds()) - {"vllm"}
+    found = {name: open_tiny(name).family.scorer for names in TINY.values() for name in names if name != "word-overlap"}
+    assert found == {name: kind for kind, names in TINY.items() for name in names if name != "word-overlap"}
 
 
 def encodings(bench: Bench, scorer: Scorer, documents: list[Document]) -> list[Encoding]:

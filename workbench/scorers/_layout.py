@@ -23,12 +23,21 @@ MODES = {
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }  # fmt: skip
-KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
+KNOWN = ("Transformer", "MLMTransformer", "Pooling", "SpladePooling", "Dense", "Normalize")
+DOCUMENT = ("document", "passage", "corpus")  # names of prompts, the first that exists
 
 
 def settings(checkpoint: Checkpoint) -> Mapping[str, JSON]:
     """config_sentence_transformers.json, {} where there is none."""
     return read_json(checkpoint.folder / "config_sentence_transformers.json") or {}
+
+
+def prompts(said: Mapping[str, JSON]) -> tuple[str, str]:
+    """What stands in front of queries and of documents: the prompts of those names, else the default one."""
+    named = said.get("prompts") or {}
+    otherwise = named.get(said.get("default_prompt_name"), "")
+    document = next((named[n] for n in DOCUMENT if n in named), otherwise)
+    return named.get("query", otherwise) or "", document or ""
 
 
 def modules(checkpoint: Checkpoint, kind: str) -> list[tuple[Path, Mapping[str, JSON]]]:
