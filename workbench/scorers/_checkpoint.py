@@ -100,7 +100,7 @@ def _family(
 
 
 def _layout(modules: Sequence[Mapping[str, JSON]], folder: Path) -> str:
-    """The score type a Sentence-Transformers layout is of: pooled vectors, sparse ones, or one vector per token; "" where it has none."""
+    """The score type a Sentence-Transformers layout is of: vectors pooled, sparse or one per token; "" where it has none."""
     if not modules or (read_json(folder / "config_sentence_transformers.json") or {}).get("model_type") == "CrossEncoder":
         return ""
     types = [str(m.get("type")).rpartition(".")[2] for m in modules]
