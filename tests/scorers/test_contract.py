@@ -37,8 +37,9 @@ DOCUMENTS = [
 
 
 TINY = {  # checkpoints for every kind that has weights; servers have tests of their own
-    "yes_no": ["qwen3-vl"], "cross_encoder": ["bert-pairs"], "bi_encoder": ["st-mean"], "late_interaction": ["pylate"],
-    "reward": ["reward", "prm"], "sparse": ["splade"], "lexical": ["word-overlap"],
+    "yes_no": ["qwen3-vl", "jina-m0"], "cross_encoder": ["bert-pairs"], "sparse": ["splade"],
+    "bi_encoder": ["st-mean", "clip", "siglip", "qwen3-vl-embedding"], "late_interaction": ["pylate", "colpali", "colqwen2"],
+    "reward": ["reward", "prm"], "lexical": ["word-overlap"],
 }  # fmt: skip
 
 
@@ -69,14 +70,11 @@ def logits(scorer: Scorer, batch: list[Encoding]) -> list[float]:
 
 
 def documents_for(scorer: Scorer, picture: Maker, clip: Maker) -> list[Document]:
-    if scorer.family.template.placeholders.image and scorer.name != "word-overlap":
-        return [
-            *DOCUMENTS,
-            document(picture(seed=11), id="p"),
-            document(clip(seed=3), "words", id="c"),
-            document(picture(32, 64, 4)),
-        ]
-    return DOCUMENTS
+    marks = scorer.family.template.placeholders
+    if scorer.name == "word-overlap":
+        return DOCUMENTS
+    pictures = [document(picture(seed=11), id="p"), document(picture(32, 64, 4))] if marks.image else []
+    return [*DOCUMENTS, *pictures, *([document(clip(seed=3), "words", id="c")] if marks.video else [])]
 
 
 def test_a_batch_scores_like_its_members(bench: Bench, scorer: Scorer, picture: Maker, clip: Maker) -> None:

@@ -207,7 +207,7 @@ def test_a_family_that_does_not_exist_is_said(bench: Bench, tiny_qwen3: Path) ->
         open_checkpoint(str(tiny_qwen3), bench.families, family="x")
 
 
-@pytest.mark.parametrize("name", ["jinaai/jina-reranker-m0", "jinaai/jina-reranker-v3", "nvidia/llama-nemotron-rerank-vl-1b-v2"])
+@pytest.mark.parametrize("name", ["royokong/e5-v", "jinaai/jina-reranker-v3", "nvidia/llama-nemotron-rerank-vl-1b-v2"])
 def test_what_only_a_server_can_score_says_why(bench: Bench, name: str) -> None:
     family = next(f for f in bench.families.values() if name in f.models)
     with pytest.raises(ModelUnavailable, match="vLLM") as caught:

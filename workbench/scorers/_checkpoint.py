@@ -52,14 +52,14 @@ def open_checkpoint(
         raise ModelUnavailable(
             "has no config.json", where=name, hint="Point at the folder of a transformers checkpoint."
         )
-    modules = _modules(folder)
+    modules, processor = _modules(folder), read_json(folder / "processor_config.json") or {}
     chosen = families[family] if family else _family(name, config, modules, folder, families)
     return Checkpoint(
         name=name,
         folder=folder,
         family=_over_chat(chosen, folder) if chosen.scorer == "reward" else chosen,
         config=config,
-        image_config=read_json(folder / "preprocessor_config.json") or {},
+        image_config=read_json(folder / "preprocessor_config.json") or processor.get("image_processor") or {},
         video_config=read_json(folder / "video_preprocessor_config.json") or {},
         declared_template=_declared_template(folder),
         revision=revision,
@@ -86,6 +86,8 @@ def _family(
     for family in families.values():
         if name in family.models:
             return family
+    # A decoder that reads pictures is a reranker unless its layout says that it embeds.
+    families = dict(sorted(families.items(), key=lambda item: item[1].scorer == "bi_encoder"))
     architectures = [a for a in config.get("architectures") or [] if isinstance(a, str)]
     serving = [f for f in families.values() if set(architectures) & set(f.architectures)]
     if wanted := _layout(modules, folder):

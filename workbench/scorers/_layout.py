@@ -137,3 +137,16 @@ def own_weights(checkpoint: Checkpoint, wanted: Callable[[str], bool]) -> dict[s
             names = [n for n in weights.keys() if wanted(n)]  # noqa: SIM118 - not a dict
             found |= {n: weights.get_tensor(n).float() for n in names}
     return found
+
+
+def two_layers(checkpoint: Checkpoint) -> torch.nn.Sequential:
+    """A head of linear, ReLU, linear, under the names score.0 and score.2: Qwen's process reward models, jina-reranker-m0."""
+    found = own_weights(checkpoint, lambda name: name.startswith("score."))
+    try:
+        sizes = found["score.0.weight"].shape, found["score.2.weight"].shape
+        layers = [torch.nn.Linear(s[1], s[0]) for s in sizes]
+        for layer, at in zip(layers, (0, 2), strict=True):
+            layer.load_state_dict({k: found[f"score.{at}.{k}"] for k in ("weight", "bias")})
+    except KeyError as error:
+        raise ModelUnavailable(f"its files lack the head's {error}", where=checkpoint.name) from error
+    return torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1]).eval()

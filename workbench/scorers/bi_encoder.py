@@ -14,14 +14,20 @@ import torch
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
+from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._sides import SideRecipe, encode_apart
-from workbench.scorers._vectors import Apart, Vectors
+from workbench.scorers._towers import TYPES, Towers
+from workbench.scorers._vectors import Apart, Vectors, cosine
+from workbench.scorers._visual import VisualEmbedding
 from workbench.scorers._windows import typed, windows
-from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
 
-def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> BiEncoder:
+def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Apart:
+    if checkpoint.config.get("model_type") in TYPES:
+        return Towers(checkpoint, library, device=device, dtype=dtype)
+    if "vision_config" in checkpoint.config:
+        return VisualEmbedding(checkpoint, library, device=device, dtype=dtype)
     return BiEncoder(checkpoint, library, device=device, dtype=dtype)
 
 
@@ -70,7 +76,4 @@ class BiEncoder(Apart):
         which = list(self._modes).index(encoding.pair.parity)
         a, b = query[which], document[which]
         dot = self._similarity == "dot" and encoding.pair.parity == "reference"
-        value = float(a @ b if dot else torch.nn.functional.cosine_similarity(a, b, dim=0))
-        if value != value:
-            return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
-        return Score(value, value)
+        return cosine(a, b, dot=dot)

@@ -7,6 +7,7 @@ sentence-transformers' SparseEncoder computes it; vLLM leaves out the special to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,11 +15,11 @@ import torch
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
+from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._sides import SideRecipe, encode_apart
-from workbench.scorers._vectors import Apart, Vectors
+from workbench.scorers._vectors import Apart, Vectors, cosine
 from workbench.scorers._windows import typed, windows
-from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
 SHOWN = 20  # entries of the vocabulary that are named in a score's detail
 
@@ -71,16 +72,16 @@ class Sparse(Apart):
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
         reference = encoding.pair.parity == "reference"
         a, b = query[0 if reference else 1], document[0 if reference else 1]
-        value = float(a @ b if reference else torch.nn.functional.cosine_similarity(a, b, dim=0))
-        if value != value:
-            return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
+        score = cosine(a, b, dot=reference)
+        if isinstance(score, WorkbenchError):
+            return score
         shares, places = (a * b).topk(min(SHOWN, len(a)))
         terms = [
             {"id": i, "token": self._tokens.text(i), "share": s}
             for i, s in zip(places.tolist(), shares.tolist(), strict=True)
             if s > 0
         ]
-        return Score(value, value, {"terms": terms})
+        return replace(score, detail={"terms": terms})
 
 
 def _pooling(checkpoint: Checkpoint) -> tuple[bool, bool]:
