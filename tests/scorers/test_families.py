@@ -202,6 +202,13 @@ def test_overrides_that_give_no_score_are_said(
         scorers.load(open_checkpoint(str(tiny_qwen3), bench.families), library, device="cpu", overrides=overrides)
 
 
+@pytest.mark.parametrize("name", ["bert-pairs", "st-mean", "reward"])
+def test_label_tokens_are_refused_where_none_are_read(bench: Bench, tiny: Tiny, library: Library, name: str) -> None:
+    with pytest.raises(ModelUnavailable, match="reads no label tokens"):
+        checkpoint = open_checkpoint(str(tiny(name)), bench.families)
+        scorers.load(checkpoint, library, device="cpu", overrides={"classifier_from_token": ["no", "yes"]})
+
+
 def test_a_family_that_does_not_exist_is_said(bench: Bench, tiny_qwen3: Path) -> None:
     with pytest.raises(ModelUnavailable, match="no family 'x'"):
         open_checkpoint(str(tiny_qwen3), bench.families, family="x")

@@ -88,7 +88,7 @@ def test_pictures_on_both_sides_stand_where_the_prompt_has_them(
 
 def test_a_long_document_gives_way_and_the_query_stays(bench: Bench, open_tiny: Open) -> None:
     encoding = encode(bench, open_tiny("jina-m0"), query("the cat"), document("dog " * 100), limits=Limits(max_length=40))
-    assert len(encoding.token_ids) == 41 and encoding.token_ids[-1] == 100  # the appended token is beside the limit
+    assert len(encoding.token_ids) == 40 and encoding.token_ids[-1] == 100
     kept = "".join(encoding.prompt.text[a:b] for a, b in encoding.spans)
     assert kept.endswith("\n**Query**:\nthe cat") and kept.startswith("**Document**:\ndog")
     assert encoding.cut is not None and set(encoding.prompt.text[slice(*encoding.cut.span)].split()) == {"dog"}

@@ -31,10 +31,12 @@ class JinaM0(YesNo):
         self._head = torch.nn.Sequential()
 
     def encode(self, pair: Pair) -> Encoding:
-        encoding = super().encode(pair)
+        window = pair.limits.max_length
+        shorter = replace(pair.limits, max_length=None if window is None else window - 1)
+        encoding = super().encode(replace(pair, limits=shorter))
         end = len(encoding.prompt.text)
         return replace(
-            encoding, token_ids=(*encoding.token_ids, SCORE_TOKEN), spans=(*encoding.spans, (end, end))
+            encoding, pair=pair, token_ids=(*encoding.token_ids, SCORE_TOKEN), spans=(*encoding.spans, (end, end))
         )
 
     def from_ids(self, ids: Sequence[int]) -> Encoding:
