@@ -119,6 +119,19 @@ def test_a_row_that_fails_leaves_the_others(bench: Bench, qwen3_vl: Scorer, libr
     assert "torn.png" in str(done.failed[1].error)
 
 
+def test_rows_that_fail_leave_the_others_in_every_kind(
+    bench: Bench, scorer: Scorer, library: Library, picture: Maker
+) -> None:
+    torn = library.add(library.path(picture(seed=12)).read_bytes()[:200], "torn.png")
+    rows: list[Row] = [document("one"), MediaInvalid("is gone"), document("two"), Document("e", ()), document(torn)]
+    results = sorted(rerank(bench.renderer, scorer, Variant(scorer.name), query("q"), rows), key=lambda r: r.index)
+    failed = [r.index for r in results if r.error]
+    assert failed == ([1, 3] if scorer.name == "word-overlap" else [1, 3, 4])  # words are counted, pictures are not opened
+    alone = list(rerank(bench.renderer, scorer, Variant(scorer.name), query("q"), [rows[0], rows[2]]))
+    expected = [r.score.logit for r in sorted(alone, key=lambda r: r.index) if r.score]
+    assert [results[i].score.logit for i in (0, 2)] == pytest.approx(expected, abs=1e-5)  # type: ignore[union-attr]
+
+
 def test_a_number_that_is_none_is_an_error(bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = encodings(bench, qwen3, DOCUMENTS[:2])
     monkeypatch.setattr(_engine, "last_hidden", lambda b, rows, *a: torch.full((len(rows), 64), float("nan")))

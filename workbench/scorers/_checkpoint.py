@@ -91,7 +91,8 @@ def _family(
     architectures = [a for a in config.get("architectures") or [] if isinstance(a, str)]
     serving = [f for f in families.values() if set(architectures) & set(f.architectures)]
     if wanted := _layout(modules, folder):
-        serving = [f for f in serving if f.scorer == wanted] or [f for f in families.values() if f.scorer == wanted]
+        fitting = [f for f in families.values() if f.scorer == wanted and not f.template.placeholders.image]
+        serving = [f for f in serving if f.scorer == wanted] or fitting
     if serving:
         return serving[0]
     served = "; ".join(f"{f.name} ({', '.join(f.architectures)})" for f in families.values() if f.architectures)
