@@ -64,6 +64,7 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     add("--model", metavar="NAME_DIR_OR_URL", help="a hub name, a folder or a server (default: the shipped model)")
     add("--endpoint", metavar="URL", nargs="+", default=[], help="servers of one model, used in parallel")
     add("--endpoint-key", metavar="KEY", help="what is sent to them: Authorization: Bearer KEY")
+    add("--hf-overrides", metavar="JSON", help="entries of the model's config, in vLLM's words: classifier_from_token, method …")
     add(
         "--template",
         metavar="FILE_OR_NAME",
@@ -123,7 +124,7 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
 
 def open_house(args: argparse.Namespace) -> Bench:
     """The bench of these flags. A Space offers the shipped and listed models only, and reads no folders."""
-    from workbench.named import FAMILIES, served, shipped_model, template_text
+    from workbench.named import FAMILIES, head_overrides, served, shipped_model, template_text
     from workbench.pool import LEXICAL, open_bench
 
     shipped = shipped_model()
@@ -139,6 +140,7 @@ def open_house(args: argparse.Namespace) -> Bench:
         template=None if args.template is None else template_text(args.template, "--template"),
         parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=FAMILIES,
         shipped=shipped, offered_only=args.space, endpoints=endpoints, endpoint_key=key,
+        overrides=head_overrides(args.hf_overrides, endpoints),
     )  # fmt: skip
 
 

@@ -56,6 +56,17 @@ def test_a_space_offers_no_folders(tmp_path: Path) -> None:
         bench.close()
 
 
+def test_the_head_can_be_given_in_vllms_words(tmp_path: Path, tiny_qwen3: Path) -> None:
+    words = '{"method": "no_post_processing", "classifier_from_token": ["Yes"]}'
+    flags = ["--data", str(tmp_path), "--model", str(tiny_qwen3), "--hf-overrides", words]
+    bench = roof.open_house(roof.arguments(flags, {}))
+    try:
+        family = bench.pool.get(bench.model).family
+    finally:
+        bench.close()
+    assert (family.labels, family.method) == (("Yes",), "no_post_processing")
+
+
 @pytest.mark.parametrize(
     "flags",
     [

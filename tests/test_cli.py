@@ -94,6 +94,41 @@ def test_flags_are_the_defaults_of_lines_that_have_none(requests: Path, tmp_path
     assert [a["pairs"][0]["prompt"] for a in answers] == ["flag|q|d", "own|q|d", "flag|q|d", "Td", "kwargs|q|d"]
 
 
+def test_the_head_can_be_given_in_vllms_words(requests: Path, tiny_qwen3: Path) -> None:
+    """The raw rows of yes and of no are as far apart as the default head says."""
+    write(requests, {**BODY, "use_activation": False})
+    logits = {}
+    for name in (None, "yes", "no"):
+        words = json.dumps({"classifier_from_token": [name], "method": "no_post_processing"})
+        flags = [] if name is None else ["--hf-overrides", words]
+        code, [answer] = run("rerank", requests, "--model", str(tiny_qwen3), "--device", "cpu", *flags)
+        assert code == 0
+        logits[name] = {r["index"]: r["relevance_score"] for r in answer["results"]}
+    for i, margin in logits[None].items():
+        assert logits["yes"][i] - logits["no"][i] == pytest.approx(margin, abs=1e-4) and margin != pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "says"),
+    [
+        (LEXICAL, "{", "no JSON"),
+        (LEXICAL, "[]", "no JSON object"),
+        (LEXICAL, '{"method": "x"}', "no config"),
+        ("http://127.0.0.1:9", '{"method": "x"}', "does nothing to a server"),
+        ("qwen3", '{"classifier_from_token": ["yes"]}', "gives no score"),
+        ("qwen3", '{"method": "no_post_processing"}', "without the label tokens"),
+        ("qwen3", '{"family": "reward"}', "chat template"),
+    ],
+)
+def test_overrides_that_nothing_would_read_are_said(
+    requests: Path, tiny_qwen3: Path, capsys: pytest.CaptureFixture[str], model: str, words: str, says: str
+) -> None:
+    write(requests, BODY)
+    name = str(tiny_qwen3) if model == "qwen3" else model
+    assert main(["rerank", "--model", name, "--hf-overrides", words, "--in", str(requests)]) == 2
+    assert says in capsys.readouterr().err
+
+
 def test_dashes_are_the_standard_streams(
     requests: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

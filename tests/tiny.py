@@ -114,7 +114,7 @@ def fill(model: Any, scale: float = 0.12, lively: bool = False) -> Any:
                 tuple(parameter.shape), dtype=np.float32
             )
             norm = parameter.ndim == 1 and "norm" in (name.lower() if lively else name) and name.endswith("weight")
-            parameter.copy_(torch.from_numpy(1 + 0.1 * draw if norm else scale * draw))
+            parameter.copy_(torch.from_numpy(np.asarray(1 + 0.1 * draw if norm else scale * draw)))
     return model
 
 
@@ -165,10 +165,11 @@ def checkpoint(name: str, cache: Path) -> Path:
     from tests.tiny_decoders import BUILDERS as DECODERS
     from tests.tiny_encoders import BUILDERS as ENCODERS
     from tests.tiny_layouts import BUILDERS as LAYOUTS
+    from tests.tiny_visual import BUILDERS as VISUAL
 
     folder = cache / f"{name}-{VERSION}"
     if not (folder / "whole").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        {**BUILDERS, **DECODERS, **ENCODERS, **LAYOUTS}[name](folder)
+        {**BUILDERS, **DECODERS, **ENCODERS, **LAYOUTS, **VISUAL}[name](folder)
         (folder / "whole").write_text("")
     return folder

@@ -114,4 +114,21 @@ def pylate(folder: Path) -> None:
     )  # fmt: skip
 
 
-BUILDERS = {"st-mean": st_mean, "st-last": st_last, "st-dot": st_dot, "colbert": colbert, "pylate": pylate}
+def splade(folder: Path) -> None:
+    """naver/splade-v3's kind: BERT with its masked-language head, SpladePooling, no prompts."""
+    from transformers import BertConfig, BertForMaskedLM
+
+    config = BertConfig(vocab_size=wordpiece(folder), max_position_embeddings=256, **SMALL)
+    fill(BertForMaskedLM(config).float(), 0.25, lively=True).save_pretrained(folder)
+    listed = [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.sparse_encoder.models.MLMTransformer"},
+        {"idx": 1, "name": "1", "path": "1_SpladePooling", "type": "sentence_transformers.sparse_encoder.models.SpladePooling"},
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / "1_SpladePooling").mkdir(exist_ok=True)
+    (folder / "1_SpladePooling/config.json").write_text(json.dumps({"pooling_strategy": "max", "activation_function": "relu"}))
+    said = {"model_type": "SparseEncoder", "prompts": {"query": "", "document": ""}, "similarity_fn_name": "dot"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(said))
+
+
+BUILDERS = {"splade": splade, "st-mean": st_mean, "st-last": st_last, "st-dot": st_dot, "colbert": colbert, "pylate": pylate}

@@ -74,6 +74,7 @@ def _common(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     add("--model", metavar="NAME_DIR_OR_URL", help="a hub name, a folder or a server (default: the shipped model)")
     add("--endpoint", metavar="URL", nargs="+", default=[], help="servers of one model, used in parallel")
     add("--endpoint-key", metavar="KEY", help="what is sent to them: Authorization: Bearer KEY")
+    add("--hf-overrides", metavar="JSON", help="entries of the model's config, in vLLM's words: classifier_from_token, method …")
     add("--template", metavar="FILE_OR_NAME", help="score template of lines that bring none: a file or a family's name")
     add("--instruction", metavar="TEXT", help="instruction of lines that bring none")
     add("--parity", choices=("reference", "vllm"), default="reference", help="whose recipe (default: %(default)s)")

@@ -20,7 +20,7 @@ from typing import BinaryIO, TextIO
 from workbench import bench as speed
 from workbench import wire
 from workbench.export import bundle
-from workbench.named import FAMILIES, served, shipped_model, template_text
+from workbench.named import FAMILIES, head_overrides, served, shipped_model, template_text
 from workbench.pool import LEXICAL, Bench, open_bench
 from workbench.types import JSON, RequestInvalid, Variant, WorkbenchError
 
@@ -79,6 +79,7 @@ def _bench(args: argparse.Namespace, data: Path) -> Bench:
         shipped=shipped,
         endpoints=endpoints,
         endpoint_key=key,
+        overrides=head_overrides(args.hf_overrides, endpoints),
     )
 
 

@@ -192,7 +192,7 @@ def _overrides(family: Family) -> dict[str, JSON]:
         return {}
     classes = [a.replace("ForCausalLM", "").replace("ForConditionalGeneration", "") for a in family.architectures]
     head: dict[str, JSON] = {"method": family.method}
-    if family.name.startswith("qwen3"):
+    if family.name.startswith("qwen3") and family.method == "from_2_way_softmax":
         head = {"is_original_qwen3_reranker": True}
     return {
         "architectures": [f"{c}ForSequenceClassification" for c in classes],

@@ -5,11 +5,12 @@ Knows nothing of flags, bodies or pages; every door that opens a bench asks here
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.pool import is_address
-from workbench.types import RequestInvalid
+from workbench.types import JSON, RequestInvalid
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = ROOT / "templates"
@@ -33,6 +34,22 @@ def template_text(name: str, where: str = "template") -> str:
         raise RequestInvalid(
             f"cannot be read ({error})", where=f"{where} {name}", hint=f"Name a file or a family: {families}."
         ) from error
+
+
+def head_overrides(text: str | None, endpoints: Sequence[str]) -> dict[str, JSON]:
+    """vLLM's --hf-overrides: entries of the model's config as a JSON object; {} where nothing is given. Raises RequestInvalid."""
+    where, hint = "--hf-overrides", 'Write e.g. {"classifier_from_token": ["Yes"], "method": "no_post_processing"}.'
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise RequestInvalid(f"is no JSON ({error})", where=where, hint=hint) from error
+    if not isinstance(found, dict):
+        raise RequestInvalid(f"is no JSON object: {text[:80]}", where=where, hint=hint)
+    if endpoints and found:
+        raise RequestInvalid("does nothing to a server", where=where, hint="Give it to `vllm serve`, which reads the head there.")
+    return found
 
 
 def served(model: str | None, endpoints: Sequence[str], key: str | None) -> tuple[str | None, tuple[str, ...], str]:

@@ -18,7 +18,7 @@ from workbench.media import read_content
 from workbench.named import FAMILIES, served, shipped_model, template_text
 from workbench.pool import LEXICAL, Bench, open_bench
 from workbench.ranking import ranking
-from workbench.scorers import Stop, never
+from workbench.scorers import NOTHING, Stop, never
 from workbench.types import (
     JSON,
     ContentPart,
@@ -79,10 +79,12 @@ class Model:
 def load(
     model: str | Path | None = None, *, template: str | Path | None = None, parity: Parity = "reference", device: str = "auto",
     dtype: str = "auto", endpoints: Sequence[str] = (), endpoint_key: str | None = None,
+    hf_overrides: Mapping[str, JSON] = NOTHING,
 ) -> Model:  # fmt: skip
     """A model by hub name, folder or server address; None is the one that ships. Weights are read at the first score.
 
-    `template` and `parity` are what calls leave out. Raises ModelUnavailable, RequestInvalid or TemplateInvalid.
+    `template` and `parity` are what calls leave out; `hf_overrides` are entries of the model's config, in vLLM's words.
+    Raises ModelUnavailable, RequestInvalid or TemplateInvalid.
     """
     shipped = shipped_model()
     name, places, key = served(None if model is None else str(model), endpoints, endpoint_key)
@@ -91,7 +93,7 @@ def load(
         bench = open_bench(
             model=name or (shipped.name if shipped else LEXICAL), data=Path(data), families=FAMILIES, shipped=shipped,
             template=None if template is None else _source(template), parity=parity, device=device, dtype=dtype,
-            endpoints=places, endpoint_key=key,
+            endpoints=places, endpoint_key=key, overrides=hf_overrides,
         )  # fmt: skip
         cleanup.callback(bench.close)
         bench.pool.get(bench.model)

@@ -112,13 +112,15 @@ class Pool:
             raise ModelUnavailable(
                 "is not offered on this page", where=name, hint=f"Choose one of: {', '.join(self.offered())}."
             )
+        overrides = dict(self.overrides.get(name, {}))
+        if overrides and (name == LEXICAL or is_address(name)):
+            raise ModelUnavailable("has no config here that could be overridden", where=name)
         if name == LEXICAL:
             return _lexical(self.families)
         if is_address(name):
             return self._remote(name)
         shipped = self.shipped is not None and name == self.shipped.name
         path = str(self.shipped) if shipped else name
-        overrides = dict(self.overrides.get(name, {}))
         checkpoint = open_checkpoint(
             path, self.families, folders=shipped or not self.offered_only, report=report,
             family=str(overrides.pop("family", "")),
@@ -127,7 +129,6 @@ class Pool:
         if checkpoint.declared_template is not None:
             self._templates[name] = template_of(checkpoint.declared_template, checkpoint.family)
         return scorers.load(checkpoint, self.library, device=self.device, dtype=self.dtype, overrides=overrides)
-
 
     def _remote(self, name: str) -> Scorer:
         from workbench.scorers.vllm import open_remote
@@ -214,16 +215,18 @@ def open_bench(
     offered_only: bool = False,
     endpoints: Sequence[str] = (),
     endpoint_key: str = "",
+    overrides: Mapping[str, JSON] = scorers.NOTHING,
 ) -> Bench:
     """Everything a door needs. `template` is the text of a template file, or the name of a family; None: the model's own.
 
-    `endpoints`: addresses of servers of one model; where there are any, the first is the model. Raises WorkbenchError.
+    `endpoints`: addresses of servers of one model; where there are any, the first is the model. `overrides`: entries of the
+    model's own config, which win, and `family`. Raises WorkbenchError.
     """
     known = read_families(families)
     sandbox = Worker("workbench.sandbox", seconds=RENDER_SECONDS, memory_mb=512, output_bytes=1 << 20)
     decoder = Worker("workbench.decoder", seconds=DECODE_SECONDS, memory_mb=2048, output_bytes=1 << 30)
     library = Library(data / "media", decoder)
-    pool = Pool(known, library, shipped, device, dtype, offered_only, tuple(endpoints), endpoint_key)
+    pool = Pool(known, library, shipped, device, dtype, offered_only, tuple(endpoints), endpoint_key, {model: overrides})
     given = None
     if template is not None:
         given = known[template].template if template in known else template_of(template)

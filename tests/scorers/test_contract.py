@@ -38,17 +38,23 @@ DOCUMENTS = [
 ]
 
 
-TINY = {  # a checkpoint for every kind that has weights
-    "yes_no": "qwen3-vl", "cross_encoder": "bert-pairs", "bi_encoder": "st-mean", "late_interaction": "pylate",
-    "reward": "reward",
+TINY = {  # checkpoints for every kind that has weights; servers have tests of their own
+    "yes_no": ["qwen3-vl", "jina-m0"], "cross_encoder": ["bert-pairs"], "sparse": ["splade"],
+    "bi_encoder": ["st-mean", "clip", "siglip", "qwen3-vl-embedding"], "late_interaction": ["pylate", "colpali", "colqwen2"],
+    "reward": ["reward", "prm"], "lexical": ["word-overlap"],
 }  # fmt: skip
-WITHOUT = {"lexical"}
 
 
-@pytest.fixture(params=sorted(set(scorers.kinds()) - {"vllm"}))  # servers have tests of their own
+@pytest.fixture(params=[name for names in TINY.values() for name in names])
 def scorer(request: pytest.FixtureRequest, bench: Bench, open_tiny: Callable[[str], Scorer]) -> Scorer:
-    kind: str = request.param
-    return bench.pool._load("word-overlap", lambda _: None) if kind in WITHOUT else open_tiny(TINY[kind])
+    name: str = request.param
+    return bench.pool._load(name, lambda _: None) if name == "word-overlap" else open_tiny(name)
+
+
+def test_every_kind_is_held_to_its_promises(open_tiny: Callable[[str], Scorer]) -> None:
+    assert set(TINY) == set(scorers.kinds()) - {"vllm"}
+    found = {name: open_tiny(name).family.scorer for names in TINY.values() for name in names if name != "word-overlap"}
+    assert found == {name: kind for kind, names in TINY.items() for name in names if name != "word-overlap"}
 
 
 def encodings(bench: Bench, scorer: Scorer, documents: list[Document]) -> list[Encoding]:
@@ -68,14 +74,11 @@ def logits(scorer: Scorer, batch: list[Encoding]) -> list[float]:
 
 
 def documents_for(scorer: Scorer, picture: Maker, clip: Maker) -> list[Document]:
-    if scorer.family.template.placeholders.image and scorer.name != "word-overlap":
-        return [
-            *DOCUMENTS,
-            document(picture(seed=11), id="p"),
-            document(clip(seed=3), "words", id="c"),
-            document(picture(32, 64, 4)),
-        ]
-    return DOCUMENTS
+    marks = scorer.family.template.placeholders
+    if scorer.name == "word-overlap":
+        return DOCUMENTS
+    pictures = [document(picture(seed=11), id="p"), document(picture(32, 64, 4))] if marks.image else []
+    return [*DOCUMENTS, *pictures, *([document(clip(seed=3), "words", id="c")] if marks.video else [])]
 
 
 def test_a_batch_scores_like_its_members(bench: Bench, scorer: Scorer, picture: Maker, clip: Maker) -> None:
@@ -118,6 +121,19 @@ def test_a_row_that_fails_leaves_the_others(bench: Bench, qwen3_vl: Scorer, libr
         (1, "media_invalid"), (2, "media_invalid"), (4, "prompt_invalid"),
     ]  # fmt: skip
     assert "torn.png" in str(done.failed[1].error)
+
+
+def test_rows_that_fail_leave_the_others_in_every_kind(
+    bench: Bench, scorer: Scorer, library: Library, picture: Maker
+) -> None:
+    torn = library.add(library.path(picture(seed=12)).read_bytes()[:200], "torn.png")
+    rows: list[Row] = [document("one"), MediaInvalid("is gone"), document("two"), Document("e", ()), document(torn)]
+    results = sorted(rerank(bench.renderer, scorer, Variant(scorer.name), query("q"), rows), key=lambda r: r.index)
+    failed = [r.index for r in results if r.error]
+    assert failed == ([1, 3] if scorer.name == "word-overlap" else [1, 3, 4])  # words are counted, pictures are not opened
+    alone = list(rerank(bench.renderer, scorer, Variant(scorer.name), query("q"), [rows[0], rows[2]]))
+    expected = [r.score.logit for r in sorted(alone, key=lambda r: r.index) if r.score]
+    assert [results[i].score.logit for i in (0, 2)] == pytest.approx(expected, abs=1e-5)  # type: ignore[union-attr]
 
 
 def test_a_number_that_is_none_is_an_error(bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:

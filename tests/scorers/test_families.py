@@ -202,12 +202,19 @@ def test_overrides_that_give_no_score_are_said(
         scorers.load(open_checkpoint(str(tiny_qwen3), bench.families), library, device="cpu", overrides=overrides)
 
 
+@pytest.mark.parametrize("name", ["bert-pairs", "st-mean", "reward"])
+def test_label_tokens_are_refused_where_none_are_read(bench: Bench, tiny: Tiny, library: Library, name: str) -> None:
+    with pytest.raises(ModelUnavailable, match="reads no label tokens"):
+        checkpoint = open_checkpoint(str(tiny(name)), bench.families)
+        scorers.load(checkpoint, library, device="cpu", overrides={"classifier_from_token": ["no", "yes"]})
+
+
 def test_a_family_that_does_not_exist_is_said(bench: Bench, tiny_qwen3: Path) -> None:
     with pytest.raises(ModelUnavailable, match="no family 'x'"):
         open_checkpoint(str(tiny_qwen3), bench.families, family="x")
 
 
-@pytest.mark.parametrize("name", ["jinaai/jina-reranker-m0", "jinaai/jina-reranker-v3", "nvidia/llama-nemotron-rerank-vl-1b-v2"])
+@pytest.mark.parametrize("name", ["royokong/e5-v", "jinaai/jina-reranker-v3", "nvidia/llama-nemotron-rerank-vl-1b-v2"])
 def test_what_only_a_server_can_score_says_why(bench: Bench, name: str) -> None:
     family = next(f for f in bench.families.values() if name in f.models)
     with pytest.raises(ModelUnavailable, match="vLLM") as caught:

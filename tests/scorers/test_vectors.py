@@ -86,6 +86,7 @@ def test_embeddings_equal_transformers(
     embed: Callable[[Path, list[int]], torch.Tensor], compare: Callable[[torch.Tensor, torch.Tensor], float],
 ) -> None:  # fmt: skip
     folder, scorer, seen = tiny(name), open_tiny(name), []
+    assert scorer.family.name == "bi-encoder"
     for q, d in PAIRS:
         ids = [load_tokenizer(folder)(p + t)["input_ids"] for p, t in zip(prompts, (q, d), strict=True)]
         encoding = encode(bench, scorer, q, d)
@@ -248,7 +249,7 @@ def test_colbert_by_reference_marks_expands_and_skips(bench: Bench, open_tiny: O
 def test_a_layout_with_a_dense_layer_is_late_interaction(bench: Bench, open_tiny: Open, tiny: Tiny) -> None:
     folder, scorer = tiny("pylate"), open_tiny("pylate")
     tokenizer, weight = load_tokenizer(folder), load_file(folder / "1_Dense/model.safetensors")["linear.weight"]
-    assert scorer.family.scorer == "late_interaction"
+    assert scorer.family.name == "late-interaction"
     q, d = "what is the cat", "a dog is of paris. what is gravity of the red circle in beijing then, france and so on"
     marks = tokenizer.convert_tokens_to_ids(["[Q] ", "[D] ", "[MASK]"])
     told = tokenizer(d, truncation=True, max_length=19)["input_ids"]

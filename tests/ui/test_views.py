@@ -114,6 +114,17 @@ def test_a_picture_is_one_chip() -> None:
     assert html.count("tok-media") == 1 and "picture 4 tokens · 64×48" in html and "image_pad" not in html
 
 
+def test_a_side_that_is_one_picture_is_a_chip_too() -> None:
+    """CLIP's picture is a single token, ColPali's page many: both stand under <image>."""
+    text = "[CLS]a\n<image>"
+    pair = Pair(QUERY, Document("d", (Text("D"),)), (RenderedPrompt(text),))
+    for tokens in (1, 16):
+        media = MediaInput(Image("0" * 64, "p.png"), 32, 32, (1, 4, 4), tokens)
+        item = Encoding(pair, (7, 1, *(0,) * tokens), ((0, 5), (5, 6), *((7, 14),) * tokens), (media,))
+        html = prompt_view.prompt_html(item, {0, 7}, str)
+        assert html.count("tok-media") == 1 and "32×32" in html and "&lt;image" not in html
+
+
 def test_direction_marks_cannot_reorder_the_prompt() -> None:
     item = encoding("S<|im_start|>I Q \u202e\n")
     assert "U+202E" in draw(item) and "\u202e" not in draw(item)

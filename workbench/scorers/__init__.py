@@ -78,6 +78,7 @@ def load(
     `overrides` are entries of the checkpoint's config, in vLLM's words: `classifier_from_token` ([false, true] or [label]),
     `method`, `sentence_transformers.activation_fn` and so on. Raises ModelUnavailable.
     """
+    _check(overrides, checkpoint)
     config = {**checkpoint.config, **overrides}
     checkpoint = replace(checkpoint, config=config, family=_with_head(checkpoint.family, config, checkpoint.name))
     kind = checkpoint.family.scorer
@@ -91,6 +92,19 @@ def load(
     module = importlib.import_module(f"workbench.scorers.{kind}")
     scorer: Scorer = module.load(checkpoint, library, device=device, dtype=dtype)
     return scorer
+
+
+def _check(overrides: Mapping[str, JSON], checkpoint: Checkpoint) -> None:
+    """Refuses words about the head that nothing would read. Raises ModelUnavailable."""
+    labels, method = "classifier_from_token" in overrides, "method" in overrides
+    if (labels or method) and checkpoint.family.scorer != "yes_no":
+        raise ModelUnavailable(
+            f"is scored by {checkpoint.family.scorer!r}, which reads no label tokens", where=checkpoint.name,
+            hint="classifier_from_token and method are for models that answer with a label.",
+        )  # fmt: skip
+    if method and not labels and "classifier_from_token" not in checkpoint.config:
+        hint = 'Write "classifier_from_token" beside it.'
+        raise ModelUnavailable("has a method given without the label tokens it reads", where=checkpoint.name, hint=hint)
 
 
 def _with_head(family: Family, config: Mapping[str, JSON], name: str) -> Family:

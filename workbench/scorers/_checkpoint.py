@@ -52,14 +52,14 @@ def open_checkpoint(
         raise ModelUnavailable(
             "has no config.json", where=name, hint="Point at the folder of a transformers checkpoint."
         )
-    modules = _modules(folder)
+    modules, processor = _modules(folder), read_json(folder / "processor_config.json") or {}
     chosen = families[family] if family else _family(name, config, modules, folder, families)
     return Checkpoint(
         name=name,
         folder=folder,
         family=_over_chat(chosen, folder) if chosen.scorer == "reward" else chosen,
         config=config,
-        image_config=read_json(folder / "preprocessor_config.json") or {},
+        image_config=read_json(folder / "preprocessor_config.json") or processor.get("image_processor") or {},
         video_config=read_json(folder / "video_preprocessor_config.json") or {},
         declared_template=_declared_template(folder),
         revision=revision,
@@ -86,10 +86,13 @@ def _family(
     for family in families.values():
         if name in family.models:
             return family
+    # A decoder that reads pictures is a reranker unless its layout says that it embeds.
+    families = dict(sorted(families.items(), key=lambda item: item[1].scorer == "bi_encoder"))
     architectures = [a for a in config.get("architectures") or [] if isinstance(a, str)]
     serving = [f for f in families.values() if set(architectures) & set(f.architectures)]
     if wanted := _layout(modules, folder):
-        serving = [f for f in serving if f.scorer == wanted] or [f for f in families.values() if f.scorer == wanted]
+        fitting = [f for f in families.values() if f.scorer == wanted and not f.template.placeholders.image]
+        serving = [f for f in serving if f.scorer == wanted] or fitting
     if serving:
         return serving[0]
     served = "; ".join(f"{f.name} ({', '.join(f.architectures)})" for f in families.values() if f.architectures)
@@ -100,10 +103,12 @@ def _family(
 
 
 def _layout(modules: Sequence[Mapping[str, JSON]], folder: Path) -> str:
-    """The score type a Sentence-Transformers layout is of: pooled vectors, or one vector per token; "" where it has none."""
+    """The score type a Sentence-Transformers layout is of: vectors pooled, sparse or one per token; "" where it has none."""
     if not modules or (read_json(folder / "config_sentence_transformers.json") or {}).get("model_type") == "CrossEncoder":
         return ""
     types = [str(m.get("type")).rpartition(".")[2] for m in modules]
+    if "SpladePooling" in types:
+        return "sparse"
     return "bi_encoder" if "Pooling" in types else "late_interaction" if "Dense" in types else ""
 
 

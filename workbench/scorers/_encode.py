@@ -7,13 +7,27 @@ last, keeping the suffix; vLLM cuts the ids first and expands media into what is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from workbench.media import Library
+from workbench.scorers._cuts import drop, plain_cut
+from workbench.scorers._pictures import FixedPixels
 from workbench.scorers._spans import moved, original, without
 from workbench.scorers._tokens import Span, Tokens
 from workbench.scorers._vision import PixelRecipe, plan, recipe
-from workbench.types import JSON, Cut, Encoding, Family, Image, MediaInput, MediaInvalid, Pair, PromptInvalid, Text
+from workbench.types import (
+    JSON,
+    Encoding,
+    Family,
+    Image,
+    Media,
+    MediaInput,
+    MediaInvalid,
+    Pair,
+    Parity,
+    PromptInvalid,
+    Text,
+)
 
 USER = ("instruction", "query", "document")
 
@@ -32,18 +46,26 @@ class Encoder:
     model_window: int
     image_id: int = -1
     video_id: int = -1
+    fixed: FixedPixels | None = None  # pictures of one size, where the model takes no other
     framed: bool = True  # the tokenizer adds its special tokens; a chat template writes them itself
 
     def rules(self, pair: Pair) -> PixelRecipe:
         return recipe(self.family, self.image_config, self.video_config, pair.parity, pair.media_options)
 
+    def plain_rules(self, parity: Parity) -> PixelRecipe:
+        """As `rules` without a request's options: what decides the pixels of items whose size is planned."""
+        return recipe(self.family, self.image_config, self.video_config, parity, {})
+
     def encode(self, pair: Pair) -> Encoding:
-        prompt = pair.prompts[0]
-        items = tuple(self._plan(part, self.rules(pair)) for part in prompt.media) if prompt.media else ()
+        media = _as_prompted(pair) if pair.parity == "reference" else pair.prompts[0].media
+        items = tuple(self._plan(part, self.rules(pair)) for part in media) if media else ()
         return self._reference(pair, items) if pair.parity == "reference" else self._vllm(pair, items)
 
     def _plan(self, part: object, rules: PixelRecipe) -> MediaInput:
         try:
+            if self.fixed is not None:
+                self.library.probe(part)  # type: ignore[arg-type]
+                return self.fixed.plan(part)  # type: ignore[arg-type]
             return plan(part, self.library.probe(part), rules)  # type: ignore[arg-type]
         except MediaInvalid as error:
             if not error.where:
@@ -139,7 +161,8 @@ class Encoder:
         return out + text[at:], pieces
 
     def _keep_suffix(self, encoding: Encoding) -> Encoding:
-        """Cuts as the reference scripts do: words go from the end of the body; suffix, media and control tokens stay."""
+        """Cuts as the reference scripts do: the end of the document goes first, then that of the rest of the body; suffix, media
+        and control tokens stay."""
         limits, n = encoding.pair.limits, len(encoding.token_ids)
         asked = limits.truncate_prompt_tokens
         limit = min(v for v in (self.window, limits.max_length, asked if asked != -1 else None) if v is not None)
@@ -156,12 +179,14 @@ class Encoder:
             i for i, ((a, b), t) in enumerate(zip(encoding.spans, encoding.token_ids, strict=True))
             if t not in self.tokens.control_ids and i not in media and any(x <= a and b <= y for x, y in body)
         ]  # fmt: skip
+        document = [s for s in encoding.prompt.segments if s.kind == "document"]
+        spare.sort(key=lambda i: any(s.start <= encoding.spans[i][0] and encoding.spans[i][1] <= s.end for s in document))
         if len(spare) < n - limit:
             raise PromptInvalid(
                 f"needs {n - len(spare)} tokens for what must stay, where {limit} fit", where="prompt",
                 hint="Use fewer or smaller pictures, fewer frames, or a larger limit.",
             )  # fmt: skip
-        return _drop(encoding, spare[len(spare) - (n - limit) :])
+        return drop(encoding, sorted(spare[len(spare) - (n - limit) :]))
 
     def _media_spans(self, encoding: Encoding) -> list[Span]:
         """Token ranges [a, b) that belong to media: all tokens sharing a placeholder's characters."""
@@ -175,7 +200,7 @@ class Encoder:
         limit = self.model_window if asked == -1 else asked
         window = min(self.model_window, pair.limits.max_length or self.model_window)
         if limit is not None and len(ids) > limit:
-            ids, spans, cut = _plain_cut(ids, spans, limit, pair)
+            ids, spans, cut = plain_cut(ids, spans, limit, pair)
         found = [self.image_id if isinstance(i.part, Image) else self.video_id for i in items]
         if [t for t in ids if t in (self.image_id, self.video_id) and t >= 0] != found:
             raise PromptInvalid(
@@ -222,29 +247,14 @@ def _clip_text(item: MediaInput, placeholder: str) -> str:
     return "".join(f"<{t:.1f} seconds>{placeholder}" for t in item.timestamps)
 
 
+def _as_prompted(pair: Pair) -> tuple[Media, ...]:
+    """The media in the order of their sides in the prompt; they are given query first."""
+    prompt, first = pair.prompts[0], _media_count(pair.query.content)
+    sides = [s.kind for s in prompt.segments or () if s.kind in ("query", "document")]
+    if sides[:1] == ["document"] and "query" in sides:
+        return (*prompt.media[first:], *prompt.media[:first])
+    return prompt.media
+
+
 def _media_count(content: Sequence[object]) -> int:
     return sum(not isinstance(p, Text) for p in content)
-
-
-def _drop(encoding: Encoding, gone: Sequence[int]) -> Encoding:
-    dropped = set(gone)
-    keep = [i for i in range(len(encoding.token_ids)) if i not in dropped]
-    span = (min(encoding.spans[i][0] for i in gone), max(encoding.spans[i][1] for i in gone))
-    cut = Cut(at=sum(i < gone[-1] for i in keep), ids=tuple(encoding.token_ids[i] for i in gone), span=span)
-    return replace(
-        encoding,
-        cut=cut,
-        token_ids=tuple(encoding.token_ids[i] for i in keep),
-        spans=tuple(encoding.spans[i] for i in keep),
-    )
-
-
-def _plain_cut(ids: list[int], spans: list[Span], limit: int, pair: Pair) -> tuple[list[int], list[Span], Cut]:
-    """vLLM's truncate_prompt_tokens: the first `limit` ids (side right, the default) or the last (left), whatever they are."""
-    if pair.limits.truncation_side == "left":
-        gone, at, keep = slice(0, len(ids) - limit), 0, slice(len(ids) - limit, None)
-    else:
-        gone, at, keep = slice(limit, None), limit, slice(0, limit)
-    away = spans[gone]
-    cut = Cut(at, tuple(ids[gone]), (away[0][0], away[-1][1]), suffix_lost=pair.limits.truncation_side != "left")
-    return ids[keep], spans[keep], cut

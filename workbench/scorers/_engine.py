@@ -25,7 +25,8 @@ TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768, "npu": 16384, "mps": 8192}  # padded
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt as the model takes it. `patches`: float32 [n, 3·temporal·patch²] of its media, pictures apart from clips.
+    """One prompt as the model takes it. `patches`: float32 [n, 3·temporal·patch²] of its media, pictures apart from clips;
+    of a model that cuts a picture by itself, [1, 3, height, width].
 
     `type_ids`: one token type per token, or () where the model reads none.
     """

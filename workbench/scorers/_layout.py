@@ -23,12 +23,21 @@ MODES = {
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }  # fmt: skip
-KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
+KNOWN = ("Transformer", "MLMTransformer", "Pooling", "SpladePooling", "Dense", "Normalize")
+DOCUMENT = ("document", "passage", "corpus")  # names of prompts, the first that exists
 
 
 def settings(checkpoint: Checkpoint) -> Mapping[str, JSON]:
     """config_sentence_transformers.json, {} where there is none."""
     return read_json(checkpoint.folder / "config_sentence_transformers.json") or {}
+
+
+def prompts(said: Mapping[str, JSON]) -> tuple[str, str]:
+    """What stands in front of queries and of documents: the prompts of those names, else the default one."""
+    named = said.get("prompts") or {}
+    otherwise = named.get(said.get("default_prompt_name"), "")
+    document = next((named[n] for n in DOCUMENT if n in named), otherwise)
+    return named.get("query", otherwise) or "", document or ""
 
 
 def modules(checkpoint: Checkpoint, kind: str) -> list[tuple[Path, Mapping[str, JSON]]]:
@@ -128,3 +137,16 @@ def own_weights(checkpoint: Checkpoint, wanted: Callable[[str], bool]) -> dict[s
             names = [n for n in weights.keys() if wanted(n)]  # noqa: SIM118 - not a dict
             found |= {n: weights.get_tensor(n).float() for n in names}
     return found
+
+
+def two_layers(checkpoint: Checkpoint) -> torch.nn.Sequential:
+    """A head of linear, ReLU, linear, under the names score.0 and score.2: Qwen's process reward models, jina-reranker-m0."""
+    found = own_weights(checkpoint, lambda name: name.startswith("score."))
+    try:
+        sizes = found["score.0.weight"].shape, found["score.2.weight"].shape
+        layers = [torch.nn.Linear(s[1], s[0]) for s in sizes]
+        for layer, at in zip(layers, (0, 2), strict=True):
+            layer.load_state_dict({k: found[f"score.{at}.{k}"] for k in ("weight", "bias")})
+    except KeyError as error:
+        raise ModelUnavailable(f"its files lack the head's {error}", where=checkpoint.name) from error
+    return torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1]).eval()

@@ -57,6 +57,7 @@ class Tokens:
         self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0)
         self.mask_id, self.eos_id = tokenizer.mask_token_id, tokenizer.eos_token_id
         self.longest = int(tokenizer.model_max_length) if tokenizer.model_max_length < SANE else 0  # 0 = says nothing
+        self.pads_left = tokenizer.padding_side == "left"
         self.cuts_left = tokenizer.truncation_side == "left"
 
     @cached_property

@@ -15,7 +15,7 @@ import torch
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._local import Local
-from workbench.types import Encoding, Parity, Score, WorkbenchError
+from workbench.types import Encoding, MediaInput, Parity, Score, ScoreFailed, Text, WorkbenchError
 
 KEPT_BYTES = 256 << 20  # of vectors
 
@@ -28,6 +28,7 @@ class Side:
     type_ids: tuple[int, ...]
     document: bool
     parity: Parity
+    media: tuple[MediaInput, ...] = ()
 
 
 class Vectors:
@@ -106,8 +107,17 @@ class Apart(Local, abc.ABC):
 
 
 def _sides(encoding: Encoding) -> tuple[Side, Side]:
-    at, parity = encoding.query_tokens, encoding.pair.parity
+    at, parity, media = encoding.query_tokens, encoding.pair.parity, encoding.media
+    first = sum(not isinstance(p, Text) for p in encoding.pair.query.content)
     return (
-        Side(encoding.token_ids[:at], encoding.type_ids[:at], False, parity),
-        Side(encoding.token_ids[at:], encoding.type_ids[at:], True, parity),
+        Side(encoding.token_ids[:at], encoding.type_ids[:at], False, parity, media[:first]),
+        Side(encoding.token_ids[at:], encoding.type_ids[at:], True, parity, media[first:]),
     )
+
+
+def cosine(a: torch.Tensor, b: torch.Tensor, *, dot: bool = False) -> Score | WorkbenchError:
+    """The cosine of two float32 vectors, or their dot product, as a score."""
+    value = float(a @ b if dot else torch.nn.functional.cosine_similarity(a, b, dim=0))
+    if value != value:
+        return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
+    return Score(value, value)

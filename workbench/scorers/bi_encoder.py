@@ -6,7 +6,7 @@ Knows nothing of templates; the prompts of a Sentence-Transformers layout are se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,16 +14,20 @@ import torch
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
+from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._sides import SideRecipe, encode_apart
-from workbench.scorers._vectors import Apart, Vectors
+from workbench.scorers._towers import TYPES, Towers
+from workbench.scorers._vectors import Apart, Vectors, cosine
+from workbench.scorers._visual import VisualEmbedding
 from workbench.scorers._windows import typed, windows
-from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
-
-DOCUMENT = ("document", "passage", "corpus")  # names of prompts, the first that exists
+from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
 
-def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> BiEncoder:
+def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Apart:
+    if checkpoint.config.get("model_type") in TYPES:
+        return Towers(checkpoint, library, device=device, dtype=dtype)
+    if "vision_config" in checkpoint.config:
+        return VisualEmbedding(checkpoint, library, device=device, dtype=dtype)
     return BiEncoder(checkpoint, library, device=device, dtype=dtype)
 
 
@@ -36,7 +40,7 @@ class BiEncoder(Apart):
         self._vectors = Vectors()
         self._reads_types = typed(checkpoint, self._tokens)
         self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
-        self._leads = _prompts(said)
+        self._leads = layout.prompts(said)
         decoder = any(a.endswith("ForCausalLM") for a in checkpoint.config.get("architectures") or [])
         self._modes: dict[Parity, tuple[str, ...]] = {  # without a Pooling module: as sentence-transformers, as vLLM
             "reference": layout.pooling_modes(checkpoint, "mean"),
@@ -72,15 +76,4 @@ class BiEncoder(Apart):
         which = list(self._modes).index(encoding.pair.parity)
         a, b = query[which], document[which]
         dot = self._similarity == "dot" and encoding.pair.parity == "reference"
-        value = float(a @ b if dot else torch.nn.functional.cosine_similarity(a, b, dim=0))
-        if value != value:
-            return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
-        return Score(value, value)
-
-
-def _prompts(said: Mapping[str, JSON]) -> tuple[str, str]:
-    """What stands in front of queries and of documents: the prompts of those names, else the default one."""
-    prompts = said.get("prompts") or {}
-    otherwise = prompts.get(said.get("default_prompt_name"), "")
-    document = next((prompts[n] for n in DOCUMENT if n in prompts), otherwise)
-    return prompts.get("query", otherwise) or "", document or ""
+        return cosine(a, b, dot=dot)

@@ -15,18 +15,22 @@ import torch
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
+from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._sides import SideRecipe, encode_apart
+from workbench.scorers._maxsim import maxsim
+from workbench.scorers._pages import FRAMES, Pages
 from workbench.scorers._vectors import Apart, Side, Vectors
 from workbench.scorers._windows import typed, windows
-from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
 STANFORD = {"query_prefix": "[unused0]", "document_prefix": "[unused1]"}  # markers of colbert-ir's own checkpoints
 LENGTHS = (("query_length", 32), ("document_length", 180))  # PyLate's own where a config gives none
 PROJECTIONS = ("linear.weight", "colbert_linear.weight")  # as vLLM finds them in a checkpoint's own file
 
 
-def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> LateInteraction:
+def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Apart:
+    if checkpoint.config.get("model_type") in FRAMES:
+        return Pages(checkpoint, library, device=device, dtype=dtype)
     return LateInteraction(checkpoint, library, device=device, dtype=dtype)
 
 
@@ -99,18 +103,7 @@ class LateInteraction(Apart):
         at, ids = encoding.query_tokens, encoding.token_ids
         skipped = self._skipped if encoding.pair.parity == "reference" else frozenset()
         counted = [j for j in range(len(document)) if ids[at + j] not in skipped]
-        if not counted:
-            return ScoreFailed("has no token that counts", hint="Its words are all on the checkpoint's skip list.")
-        best, where = (query @ document[counted].T).max(dim=-1)
-        total = float(best.sum())
-        if total != total:
-            return ScoreFailed("the model gave no number", hint="Try dtype float32; half precision can overflow.")
-        places = [at + counted[j] for j in where.tolist()]
-        matches = [
-            {"query": i, "document": j, "query_id": ids[i], "document_id": ids[j], "similarity": s}
-            for i, (j, s) in enumerate(zip(places, best.tolist(), strict=True))
-        ]
-        return Score(total, total, {"matches": matches})
+        return maxsim(encoding, query, document, counted)
 
 
 def _own_projection(checkpoint: Checkpoint) -> torch.nn.Sequential:

@@ -18,7 +18,7 @@ from workbench.scorers import _layout as layout
 from workbench.scorers._activation import activated, activation
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers.yes_no import YesNo
-from workbench.types import ModelUnavailable, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Parity, Score, ScoreFailed, WorkbenchError
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Reward:
@@ -58,7 +58,7 @@ class Reward(YesNo):
         if self._marker is None:
             return self._with_head(self._pretrained(AutoModelForSequenceClassification))
         if any(a.endswith("ProcessRewardModel") for a in self._checkpoint.config.get("architectures") or []):
-            self._head = _two_layers(self._checkpoint)
+            self._head = layout.two_layers(self._checkpoint)
             return layout.backbone(self, self._checkpoint)
         model = self._pretrained(AutoModelForTokenClassification)
         self._head = torch.nn.Sequential(model.score.float())
@@ -79,16 +79,3 @@ def _worst(logits: torch.Tensor) -> Score | WorkbenchError:
     steps = [{"logit": m, "value": v} for m, v in zip(margins.tolist(), values.tolist(), strict=True)]
     at = int(margins.argmin())
     return Score(float(margins[at]), float(values[at]), {"steps": steps})
-
-
-def _two_layers(checkpoint: Checkpoint) -> torch.nn.Sequential:
-    """The head of Qwen's process reward models: linear, ReLU, linear, under the names score.0 and score.2."""
-    found = layout.own_weights(checkpoint, lambda name: name.startswith("score."))
-    try:
-        sizes = found["score.0.weight"].shape, found["score.2.weight"].shape
-        layers = [torch.nn.Linear(s[1], s[0]) for s in sizes]
-        for layer, at in zip(layers, (0, 2), strict=True):
-            layer.load_state_dict({k: found[f"score.{at}.{k}"] for k in ("weight", "bias")})
-    except KeyError as error:
-        raise ModelUnavailable(f"its files lack the head's {error}", where=checkpoint.name) from error
-    return torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1]).eval()

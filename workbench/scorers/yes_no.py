@@ -19,19 +19,22 @@ from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._decoder import Decoder, digest
-from workbench.scorers._encode import Encoder
 from workbench.scorers._ids import check_ids, encoding_of
 from workbench.scorers._kept import Kept
 from workbench.scorers._local import Local
 from workbench.scorers._packed import PackedRow, serves
-from workbench.scorers._vision import pixels
-from workbench.types import Encoding, Image, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.scorers._rows import decoder_encoder, media_row
+from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
 
 REMEMBERED = 200_000  # scores
 SAMPLE = 64  # tokens that a fresh accelerator is compared with the CPU on
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> YesNo:
+    if checkpoint.family.name == "jina-reranker-m0":
+        from workbench.scorers._jina import JinaM0
+
+        return JinaM0(checkpoint, library, device=device, dtype=dtype)
     return YesNo(checkpoint, library, device=device, dtype=dtype)
 
 
@@ -41,15 +44,9 @@ class YesNo(Local):
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
         self._library, config = library, checkpoint.config
-        text_config = config.get("text_config") or config
-        own = int(text_config.get("max_position_embeddings") or 1 << 30)
-        self._vocabulary = int(text_config.get("vocab_size") or 1 << 31)
+        self._vocabulary = int((config.get("text_config") or config).get("vocab_size") or 1 << 31)
         self._labels = [self._tokens.id(label) for label in self.family.labels]
-        self._encoder = Encoder(
-            self._tokens, self.family, library, checkpoint.image_config, checkpoint.video_config,
-            window=min(self.family.max_length, own), model_window=own,
-            image_id=int(config.get("image_token_id", -1)), video_id=int(config.get("video_token_id", -1)),
-        )  # fmt: skip
+        self._encoder = decoder_encoder(checkpoint, self._tokens, library)
         self._temperature = float(config.get("temperature") or self.family.temperature)
         self._rows, self._bias = torch.empty(0), 0.0  # float32 [labels or 1, hidden]
         self._decoder: Decoder | None = None
@@ -162,20 +159,7 @@ class YesNo(Local):
         return engine.Row(encoding.token_ids[: max(1, min(end, SAMPLE))])
 
     def _row(self, encoding: Encoding) -> engine.Row:
-        """The encoding with its pixels: pictures and clips apart, each in prompt order."""
-        if not encoding.media:
-            return engine.Row(encoding.token_ids)
-        rules, kinds = self._encoder.rules(encoding.pair), ([], [])  # type: tuple[Any, tuple[list[Any], list[Any]]]
-        for item in encoding.media:
-            part = item.part
-            source = self._library.picture(part) if isinstance(part, Image) else self._library.frames(part, item.frames)
-            kinds[0 if isinstance(part, Image) else 1].append((pixels(item, source, rules), item.grid))
-        images, videos = kinds
-        return engine.Row(
-            encoding.token_ids, (),
-            torch.cat([p for p, _ in images]) if images else None, tuple(g for _, g in images),
-            torch.cat([p for p, _ in videos]) if videos else None, tuple(g for _, g in videos),
-        )  # fmt: skip
+        return media_row(encoding.token_ids, encoding.media, self._encoder.rules(encoding.pair), self._library)
 
     def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> torch.Tensor:
         encoder = self._encoder

@@ -64,10 +64,11 @@ def _marks(encoding: Encoding, control_ids: Set[int]) -> Iterator[tuple[int, tup
 
 
 def _media_spans(encoding: Encoding) -> dict[Span, MediaInput]:
-    """The placeholder of each media item: the spans that several tokens share, in order; they belong to the items."""
-    shared = [s for s, n in Counter(encoding.spans).items() if s[1] > s[0] and n > 1]
-    placeholder = re.compile(r"<\|(?:image|video|vision)_?\w*\|>")
-    spans = sorted(s for s in shared if placeholder.search(encoding.prompt.text[s[0] : s[1]]))
+    """The placeholder of each media item, in order: spans that several tokens share, or the one token of a whole picture."""
+    text, counts = encoding.prompt.text, Counter(s for s in encoding.spans if s[1] > s[0])
+    placeholder = re.compile(r"<\|(?:image|video|vision)_?\w*\|>|<image>")
+    words = {s: text[s[0] : s[1]] for s, n in counts.items() if n > 1 or text[s[0] : s[1]] == "<image>"}
+    spans = sorted(s for s, word in words.items() if placeholder.search(word))
     return dict(zip(spans, encoding.media, strict=False))
 
 
