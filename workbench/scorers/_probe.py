@@ -35,6 +35,7 @@ class Probe:
     instruction: bool
     activation: Activation
     faults: tuple[str, ...] = ()
+    silence: str = ""  # why an instruction changes nothing, where it does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def probe(endpoints: Endpoints) -> Probe:
         *_activation_faults(raw.number, shown.number),
     )
     activation: Activation = "sigmoid" if _is_sigmoid(raw.number, shown.number) else "none"
-    return Probe(version, model, root, window, window > 0, classifies, template, honoured, activation, faults)
+    silence = "" if honoured else _silence(window > 0, len(short) != len(long))
+    return Probe(version, model, root, window, window > 0, classifies, template, honoured, activation, faults, silence)
 
 
 # ---------------------------------------------------------------- what is asked
@@ -152,6 +154,12 @@ def _template_faults(tokenizes: bool, template: bool, honoured: bool, reads: boo
     if reads:
         return ["It drops the field `instruction`, as vLLM does below 0.22: upgrade it."]
     return ["Its template does not read `instruction`: start it with a --chat-template that does."]
+
+
+def _silence(tokenizes: bool, reads: bool) -> str:
+    if not tokenizes:
+        return "this endpoint takes none"
+    return "the server drops it, as vLLM does below 0.22" if reads else "the server's template never reads it"
 
 
 def _classify_faults(tokenizes: bool, classifies: bool) -> list[str]:

@@ -88,7 +88,7 @@ class Remote:
 
     def _own(self, pair: Pair) -> Encoding:
         ignored = () if self.probe.instruction or pair.variables.get("instruction") is None else ("instruction",)
-        prompt = RenderedPrompt("", pair.prompts[0].media, None, ignored)
+        prompt = RenderedPrompt("", pair.prompts[0].media, None, ignored, self.probe.silence)
         if not self.probe.template:  # it cannot be known what the server makes of the pair
             if prompt.media and not self.probe.tokenizes:
                 raise PromptInvalid("this endpoint takes text only", where="media", hint="Serve the model with vLLM.")
@@ -237,7 +237,10 @@ def _family(known: Family | None, found: Probe) -> Family:
     """The family that lists the served model, else one that knows nothing; its template is the server's own."""
     template = ScoreTemplate(OWN, Placeholders("⟦image⟧", "⟦video⟧"))  # they never reach a server
     family = known or Family("served", "vllm", template)
-    return replace(family, scorer="vllm", template=template, source=OWN, max_length=found.window or family.max_length)
+    return replace(
+        family, scorer="vllm", template=template, source=OWN, max_length=found.window or family.max_length,
+        instruction="template" if found.instruction else "none",
+    )  # fmt: skip
 
 
 def _sigmoid(x: float) -> float:

@@ -31,7 +31,7 @@ from workbench.ui.page_view import (
 from workbench.ui.prompt_view import budget_html, prompt_html
 from workbench.ui.ranking_view import SIDES, results_html, verdict_html
 from workbench.ui.rows import face_of, named, parts_of
-from workbench.ui.side_view import head_html, lines_changed, lint_html
+from workbench.ui.side_view import head_html, lines_changed, lint_html, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
 from workbench.ui.widgets import Stops
 
@@ -81,18 +81,19 @@ class Loop:
 
     # ------------------------------------------------------------ preview
     def on_preview(self, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
-        """(head A, lint A, head B, lint B, preview's head, preview, stale) for the document that `view` points at."""
+        """(silent A, silent B, head A, lint A, head B, lint B, preview's head, preview, stale) for the document at `view`."""
         try:
             asked = desk.read(self.bench, *values)
             outcomes = desk.preview(self.bench, asked, view["at"])
             own, scorer = desk.body_of(self.bench, values[0]), self.bench.pool.get(values[0])
         except WorkbenchError as error:
             lint = lint_html("a", error), lint_html("b", error)
-            return (gr.skip(), lint[0], gr.skip(), lint[1], gr.skip(), gr.skip(), gr.skip())
+            return ("", "", gr.skip(), lint[0], gr.skip(), lint[1], gr.skip(), gr.skip(), gr.skip())
         counts = {s: len(o.token_ids) if isinstance(o, Encoding) else None for s, o in outcomes.items()}
-        out: list[Any] = []
+        bodies = {side: asked.variants[side].template.body for side in SIDES}  # type: ignore[union-attr]
+        out: list[Any] = [silent_html(outcomes[s], scorer.family, bodies[s] == own) for s in SIDES]
         for side in SIDES:
-            body = asked.variants[side].template.body  # type: ignore[union-attr]
+            body = bodies[side]
             out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"]))
             out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token)))
         shown = outcomes[view["side"]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 
-from workbench.types import Encoding, TemplateInvalid, WorkbenchError
+from workbench.types import Encoding, Family, TemplateInvalid, WorkbenchError
 from workbench.ui.figures import count, esc, sentence
 
 NAMES = {"a": "Baseline", "b": "Draft"}
@@ -31,6 +31,19 @@ def lines_changed(now: str, recipe: str) -> int:
     a, b = recipe.splitlines(), now.splitlines()
     blocks = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
     return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in blocks if tag != "equal")
+
+
+def silent_html(outcome: Encoding | WorkbenchError, family: Family, own: bool) -> str:
+    """One sentence where an instruction changes nothing: one that is given, or with the recipe's `own` template any."""
+    if isinstance(outcome, WorkbenchError):
+        return ""
+    prompt, given = outcome.pair.prompts[0], outcome.pair.variables.get("instruction") is not None
+    if "instruction" in prompt.unused:
+        why = prompt.reason or "this template never reads it"
+        return f'<p class="silent" role="status">This instruction changes nothing: {esc(why)}.</p>'
+    if own and not given and family.instruction == "none":
+        return '<p class="silent">An instruction changes nothing with this model.</p>'
+    return ""
 
 
 def lint_html(side: str, outcome: Encoding | WorkbenchError | None, tail: str = "") -> str:
