@@ -29,7 +29,6 @@ from workbench.types import (
     WorkbenchError,
 )
 
-
 APART = "this model reads query and document as they are, without a template"
 UNREAD = "the template never reads it"
 
@@ -72,7 +71,8 @@ def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query
             cuts.append(name)
         texts.append(text)
         media.append(parts)
-    variables: Mapping[str, JSON] = {"instruction": variant.instruction, **variant.variables}
+    told = {} if variant.instruction is None else {"instruction": variant.instruction}
+    variables: Mapping[str, JSON] = {**told, **variant.variables}
     if takes_template(scorer.family, template):
         prompt = renderer.render(
             template,

@@ -6,9 +6,10 @@ Knows nothing of Gradio or of templates beyond counting lines that differ.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 from workbench.types import Encoding, Family, TemplateInvalid, WorkbenchError
-from workbench.ui.figures import count, esc, sentence
+from workbench.ui.figures import count, esc, sentence, shorten
 
 NAMES = {"a": "Baseline", "b": "Draft"}
 
@@ -44,6 +45,17 @@ def silent_html(outcome: Encoding | WorkbenchError, family: Family, own: bool) -
     if own and not given and family.instruction == "none":
         return '<p class="silent">An instruction changes nothing with this model.</p>'
     return ""
+
+
+def barred_html(why: str, labels: Sequence[str]) -> str:
+    """The documents that a side cannot score, said before anybody presses Score."""
+    if not why or not labels:
+        return ""
+    named = ", ".join(esc(shorten(label, 28)) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
+    return (
+        f'<p class="silent barred" role="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be scored '
+        f"with this template ({named}): {esc(why)}.</p>"
+    )
 
 
 def lint_html(side: str, outcome: Encoding | WorkbenchError | None, tail: str = "") -> str:
