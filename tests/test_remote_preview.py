@@ -120,7 +120,8 @@ def test_a_null_that_is_given_reaches_the_server_as_a_null(
         asked = {"instruction": "lost", "variables": variables} if variables else {}
         a, b = one(here, ROWS[0], **asked), one(there, ROWS[0], **asked)
         assert b.token_ids == a.token_ids and b.prompt.text.startswith(str(variables.get("instruction", "its own")))
-        assert logit(there, there.variant(**asked), ROWS[0]) == pytest.approx(logit(here, here.variant(**asked), ROWS[0]), abs=1e-5)
+        expected = logit(here, here.variant(**asked), ROWS[0])
+        assert logit(there, there.variant(**asked), ROWS[0]) == pytest.approx(expected, abs=1e-5)
 
 
 # ---------------------------------------------------------------- on the screen

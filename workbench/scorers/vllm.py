@@ -14,7 +14,7 @@ from dataclasses import replace
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
 from workbench.scorers._answers import Tokenized
-from workbench.scorers._borrowed import borrow
+from workbench.scorers._borrowed import borrow, family_of
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._endpoints import Endpoints, address
 from workbench.scorers._explain import HERE, LOCAL, SHOWN, THERE, UNSHOWN, Marked, compared
@@ -23,11 +23,12 @@ from workbench.scorers._jobs import Jobs, Own, contents, sent
 from workbench.scorers._names import places
 from workbench.scorers._probe import Probe, messages, probe
 from workbench.scorers._there import There
-from workbench.template import split_facts
+from workbench.template import flatten, split_facts
 from workbench.types import (
     ContentPart,
     Encoding,
     Family,
+    Image,
     ModelUnavailable,
     Pair,
     Parity,
@@ -68,8 +69,8 @@ class Remote:
     def __init__(self, endpoints: Endpoints, found: Probe, families: Mapping[str, Family], library: Library) -> None:
         self.name, self.probe, self._endpoints = endpoints.name, found, endpoints
         self.served = found.root or found.model  # what the server was told to load
-        known = next((f for f in families.values() if {found.root, found.model} & set(f.models)), None)
-        self.family = _family(known, found)
+        known = family_of((found.root, found.model), families)
+        self.family, self._marks = _family(known, found), known.template.placeholders if known else Placeholders()
         self._there = There(endpoints, found)
         textual = replace(self.family, template=ScoreTemplate(OWN))  # no placeholder of a medium ever stands in ids
         self._encoder, self._fault = (
@@ -96,7 +97,10 @@ class Remote:
             if prompt.media and not self.probe.tokenizes:
                 raise PromptInvalid("this endpoint takes text only", where="media", hint="Serve the model with vLLM.")
             return Own(replace(pair, prompts=(prompt,), parity="vllm"), (), ())
-        query, document = (contents(self._cut_side(pair, side), self._jobs.library) for side in ("query", "document"))
+        sides = [self._spelled(self._cut_side(pair, side)) for side in ("query", "document")]
+        if any(side is None for side in sides):
+            return Own(replace(pair, prompts=(prompt,), parity="vllm"), (), ())
+        query, document = (contents(side or (), self._jobs.library) for side in sides)
         body = messages(self.probe.model, query, document, sent(pair, ignored))
         if pair.media_options:
             body["mm_processor_kwargs"] = dict(pair.media_options)
@@ -104,6 +108,16 @@ class Remote:
         text = self._there.text(found.ids)
         asked = replace(pair, prompts=(replace(prompt, text=text),), parity="vllm")  # the server's recipe, whatever was asked
         return self._finished(Own(asked, found.ids, _spans(found, text)))
+
+    def _spelled(self, content: Sequence[ContentPart]) -> Sequence[ContentPart] | None:
+        """A side with its placeholders written into its text, so that vLLM's /tokenize adds none of its own, and no line break
+        behind them; None where it is not known how this model writes them."""
+        media = [part for part in content if not isinstance(part, Text)]
+        if not self.probe.breaks or not media or len(media) == len(content):
+            return content
+        if not all(self._marks.image if isinstance(part, Image) else self._marks.video for part in media):
+            return None
+        return [*media, Text(flatten(content, self._marks, "vllm")[0])]
 
     def _cut_side(self, pair: Pair, side: str) -> Sequence[ContentPart]:
         content = pair.query.content if side == "query" else pair.document.content
