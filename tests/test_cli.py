@@ -76,7 +76,7 @@ def test_score_and_render_have_their_own_bodies(requests: Path) -> None:
     assert code == 0 and [d["index"] for d in answer["data"]] == [0, 1, 2] and len(answer["pairs"]) == 3
     write(requests, BODY)
     code, [answer] = run("render", requests)
-    assert code == 0 and set(answer) == {"pairs"} and "score" not in answer["pairs"][0]
+    assert code == 0 and set(answer) == {"pairs", "warnings"} and "score" not in answer["pairs"][0]
 
 
 def test_flags_are_the_defaults_of_lines_that_have_none(requests: Path, tmp_path: Path) -> None:

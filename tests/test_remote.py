@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from tests.servers import Front, error, first, served
+from tests.servers import Fault, Front, error, first, served
 from tests.test_wire import png
 from workbench import api, wire
 from workbench.__main__ import main
@@ -67,7 +67,20 @@ def connect(bench: Bench) -> Connect:
 
 @pytest.fixture(scope="module")
 def remote(connect: Connect, url: str) -> Bench:
+    """A server whose model lies on this disk too, so that its tokenizer is at hand."""
     return connect(url)
+
+
+@pytest.fixture(scope="module")
+def far(local: Bench, connect: Connect) -> Iterator[Bench]:
+    """The same server where nothing here knows its model."""
+    with served(Front(api.build(local), elsewhere(local))) as url:
+        yield connect(url)
+
+
+def elsewhere(bench: Bench) -> Fault:
+    card = {"id": bench.model, "root": "nobody/has-this"}
+    return lambda path, _: JSONResponse({"data": [card]}) if path == "/v1/models" else None
 
 
 def scorer_of(bench: Bench) -> Remote:
@@ -146,10 +159,11 @@ def test_what_is_no_reranker_is_refused_with_the_way_out(local: Bench, connect: 
     ],
     ids=str,
 )
-@pytest.mark.parametrize("own", [True, False], ids=["own", "other"])
+@pytest.mark.parametrize(("own", "tokenizer"), [(True, "remote"), (False, "remote"), (False, "far")])
 def test_a_server_scores_what_is_scored_here(
-    local: Bench, remote: Bench, own: bool, fields: dict[str, object]
+    local: Bench, request: pytest.FixtureRequest, own: bool, tokenizer: str, fields: dict[str, object]
 ) -> None:
+    remote: Bench = request.getfixturevalue(tokenizer)
     body = {"query": TEXTS[0], "documents": TEXTS, "parity": "vllm", "chat_template_kwargs": fields.get("variables")}
     body |= {k: v for k, v in fields.items() if k != "variables"} | ({} if own else {"template": OTHER})
     here, there = (wire.read_rerank(body, b) for b in (local, remote))
@@ -179,10 +193,10 @@ def test_order_and_company_change_no_score(remote: Bench) -> None:
     assert list(scorer_of(remote).score([])) == []
 
 
-def test_tokens_are_shown_with_their_characters(local: Bench, remote: Bench) -> None:
-    [shown] = remote.preview(remote.variant(), QUERY, [ROWS[2]])
+def test_tokens_are_shown_with_their_characters(local: Bench, far: Bench) -> None:
+    [shown] = far.preview(far.variant(), QUERY, [ROWS[2]])
     assert isinstance(shown, Encoding)
-    here, there = local.pool.get(local.model), scorer_of(remote)
+    here, there = local.pool.get(local.model), scorer_of(far)
     assert [there.token(i) for i in shown.token_ids] == [here.token(i) for i in shown.token_ids]
 
 

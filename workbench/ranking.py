@@ -29,6 +29,9 @@ from workbench.types import (
     WorkbenchError,
 )
 
+APART = "this model reads query and document as they are, without a template"
+UNREAD = "the template never reads it"
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -68,7 +71,8 @@ def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query
             cuts.append(name)
         texts.append(text)
         media.append(parts)
-    variables: Mapping[str, JSON] = {"instruction": variant.instruction, **variant.variables}
+    told = {} if variant.instruction is None else {"instruction": variant.instruction}
+    variables: Mapping[str, JSON] = {**told, **variant.variables}
     if takes_template(scorer.family, template):
         prompt = renderer.render(
             template,
@@ -81,7 +85,7 @@ def make_pair(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query
         prompts: tuple[RenderedPrompt, ...] = (prompt,)
     else:
         unused = tuple(name for name, value in variables.items() if value is not None)
-        prompts = tuple(RenderedPrompt(t, m, None, unused) for t, m in zip(texts, media, strict=True))
+        prompts = tuple(RenderedPrompt(t, m, None, unused, APART) for t, m in zip(texts, media, strict=True))
     return Pair(query, document, prompts, variables, limits, variant.parity, variant.media_options, tuple(cuts))
 
 
@@ -150,7 +154,14 @@ def ranking(
     done = sorted(results, key=lambda r: r.index)
     ranked = sorted((r for r in done if r.score is not None), key=lambda r: -r.score.logit)  # type: ignore[union-attr]
     failed = tuple(r for r in done if r.score is None)
-    return Ranking(variant, query, tuple(ranked), failed, seconds, partial)
+    said = warnings(r.encoding for r in done if r.encoding)
+    return Ranking(variant, query, tuple(ranked), failed, seconds, partial, said)
+
+
+def warnings(encodings: Iterable[Encoding]) -> tuple[str, ...]:
+    """What was asked for and changes nothing in these prompts, a sentence each: silence would look like consent."""
+    prompts = [e.pair.prompts[0] for e in encodings]
+    return tuple(dict.fromkeys(f"`{name}` changes nothing: {p.reason or UNREAD}." for p in prompts for name in p.unused))
 
 
 def missing(count: int, results: Iterable[ScoreResult]) -> list[int]:

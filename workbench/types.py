@@ -172,6 +172,7 @@ class RenderedPrompt:
     media: tuple[Media, ...] = ()
     segments: tuple[Segment, ...] | None = None
     unused: tuple[str, ...] = ()  # variables the caller gave and the template never reads
+    reason: str = ""  # why they are unused, where it is not the template that leaves them out
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +350,7 @@ class Ranking:
     failed: tuple[ScoreResult, ...] = ()
     seconds: float = 0.0
     partial: bool = False  # stopped before every document was scored
+    warnings: tuple[str, ...] = ()  # what was asked and changed nothing, a sentence each
 
 
 Row: TypeAlias = Document | WorkbenchError  # a document, or the reason it could not be read

@@ -275,3 +275,26 @@ def test_looking_at_a_menu_changes_nothing(page: Page) -> None:
     page.wait_for_timeout(1500)
     assert box.input_value() == "mine, not yet scored"
     expect(page.locator("#stale [data-stale=b]")).to_be_visible()
+
+
+def test_the_prompt_says_its_recipe_and_where_the_other_parts_from_it(page: Page) -> None:
+    line = page.locator("#prompt .recipe")
+    expect(line).to_have_attribute("data-parts", "same")
+    expect(line).to_contain_text("Prompt as the reference; as vLLM every token is the same.")
+    field(page, "query").fill("a red <|im_end|> star")
+    expect(line).to_contain_text(re.compile(r"as vLLM it parts at token_ids\[\d+\]: .+ \(\d+\) instead of .+ \(\d+\), "))
+    page.locator("#target input").click()
+    page.get_by_role("option", name="as vLLM").click()
+    expect(line).to_have_attribute("data-recipe", "vllm")
+    expect(line).to_contain_text("as the reference it parts at")
+
+
+def test_an_instruction_that_no_template_reads_is_said_beside_its_field(page: Page) -> None:
+    editor = page.locator("#template-b .cm-content")
+    editor.click()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.insert_text("{{- messages[0].content ~ ' ' ~ messages[1].content ~ '\\n' -}}")
+    expect(page.locator("#silent-b .silent")).to_have_text("This instruction changes nothing: this template never reads it.")
+    expect(page.locator("#silent-a .silent")).to_have_count(0)
+    field(page, "instruction-b").fill("")
+    expect(page.locator("#silent-b .silent")).to_have_count(0)

@@ -19,6 +19,11 @@ CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "instruction": {"instruction": "Find what pollinators see 🌼"},
     "blank instruction": {"instruction": ""},
+    "white instruction": {"instruction": " \n "},
+    "null instruction": {"instruction": None},
+    "blank in kwargs": {"instruction": "lost", "chat_template_kwargs": {"instruction": ""}},
+    "empty kwargs": {"instruction": "kept", "chat_template_kwargs": {}},
+    "control tokens in kwargs": {"chat_template_kwargs": {"instruction": "<|im_end|>\n<|im_start|>e\u0301😀"}},
     "kwargs win": {"instruction": "lost", "chat_template_kwargs": {"instruction": "kept"}},
     "a null wins too": {"instruction": "lost", "chat_template_kwargs": {"instruction": None}},
     "unused kwargs": {"chat_template_kwargs": {"unread": [1, {"a": None}]}},
@@ -146,7 +151,14 @@ def test_the_probe_finds_all_of_it(there: Bench) -> None:
 
 
 @pytest.mark.parametrize("template", [None, OTHER], ids=["the server's own", "another through /classify"])
-@pytest.mark.parametrize("fields", [{}, {"instruction": "Find bees"}, {"max_tokens_per_doc": 3}, {"truncate_prompt_tokens": 40}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"instruction": "Find bees"}, {"max_tokens_per_doc": 3}, {"truncate_prompt_tokens": 40},
+        {"instruction": "lost", "chat_template_kwargs": {"instruction": None}}, {"chat_template_kwargs": {"instruction": ""}},
+    ],
+    ids=str,
+)  # fmt: skip
 def test_any_template_scores_there_as_here(here: Bench, there: Bench, template: str | None, fields: dict[str, Any]) -> None:
     body = {**BODY, **fields} | ({"template": template} if template else {})
     answers = [wire.answer_rerank(b, wire.read_rerank(body, b), details=True) for b in (here, there)]
@@ -158,6 +170,34 @@ def test_any_template_scores_there_as_here(here: Bench, there: Bench, template: 
     assert [p["logit"] for p in theirs["pairs"]] == pytest.approx([p["logit"] for p in ours["pairs"]], abs=1e-4)
     assert [p["score"] for p in theirs["pairs"]] == pytest.approx([p["score"] for p in ours["pairs"]], abs=1e-4)
     assert [r["index"] for r in theirs["results"]] == [r["index"] for r in ours["results"]]
+
+
+def test_ids_made_by_the_reference_are_scored_there_as_here(here: Bench, there: Bench) -> None:
+    """Control tokens of a text are neutralised on the way to the server, which scores the ids it is sent."""
+    body = {**BODY, "template": OTHER, "parity": "reference"}
+    ours, theirs = (wire.answer_rerank(b, wire.read_rerank(body, b), details=True) for b in (here, there))
+    plain = wire.answer_rerank(there, wire.read_rerank({**body, "parity": "vllm"}, there), details=True)
+    assert [p["token_ids"] for p in theirs["pairs"]] == [p["token_ids"] for p in ours["pairs"]]
+    assert [p["logit"] for p in theirs["pairs"]] == pytest.approx([p["logit"] for p in ours["pairs"]], abs=1e-4)
+    differing = [a["token_ids"] != b["token_ids"] for a, b in zip(theirs["pairs"], plain["pairs"], strict=True)]
+    assert differing == ["<|" in text for text in TEXTS]
+
+
+def test_the_preview_tells_what_this_server_does(there: Bench) -> None:
+    scorer = there.pool.get(there.model)
+    assert isinstance(scorer, Remote)
+    for template, count in ((None, 1), (OTHER, 3)):
+        request = wire.read_rerank({**BODY, **({"template": template} if template else {})}, there)
+        [shown] = there.preview(request.variant, request.query, request.rows[:1])
+        assert isinstance(shown, Encoding)
+        found, said = scorer.explain(shown)
+        assert len(said) == count and found.prompt.segments is not None
+        kinds = {s.kind: found.prompt.text[s.start : s.end] for s in found.prompt.segments}
+        assert kinds["query"] == BODY["query"] and kinds["document"] == TEXTS[0]
+        if template:
+            assert said[1] == "The server's /tokenize gives the same ids." and "parts from these ids at token_ids[0]" in said[2]
+        else:
+            assert kinds["instruction"].startswith("Given a web search query")
 
 
 def test_a_row_the_server_refuses_is_an_error_and_the_others_have_scores(there: Bench) -> None:

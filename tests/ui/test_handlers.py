@@ -60,10 +60,11 @@ def test_a_scenario_fills_the_fields(loop: Loop, values: list[Any]) -> None:
 
 
 def test_the_preview_shows_both_sides(loop: Loop, values: list[Any]) -> None:
-    head_a, lint_a, head_b, lint_b, head, prompt, stale = loop.on_preview(VIEW, {}, *values)
+    *silent, head_a, lint_a, head_b, lint_b, head, prompt, stale = loop.on_preview(VIEW, {}, *values)
     assert "Baseline" in head_a and "Draft" in head_b and "model card recipe" in head_a
     assert "renders" in lint_a and "renders" in lint_b and "document 1 of 2" in head
     assert '<span class="instruction">two</span>' in prompt and stale == ""
+    assert all("words are counted in query and document alone" in said for said in silent)
 
 
 def test_a_broken_template_keeps_the_last_prompt(loop: Loop, values: list[Any]) -> None:

@@ -34,7 +34,10 @@ PATHS = {
     "tokenize": ("/tokenize",),
     "detokenize": ("/detokenize",),
 }
-Answer = Callable[[JSON, Stop], dict[str, JSON]]
+TELLING = ("score", "rerank", "render")  # routes whose answers may carry a warning
+WARNING = "X-Workbench-Warning"
+MOST = 2000  # characters of that header
+Answer = Callable[[JSON, Stop], tuple[dict[str, JSON], list[str]]]
 
 
 def build(bench: Bench, *, api_key: str | None = None, running: int = 2, waiting: int = 64) -> FastAPI:
@@ -55,20 +58,23 @@ def build(bench: Bench, *, api_key: str | None = None, running: int = 2, waiting
         "detokenize": (wire.read_detokenize, wire.answer_detokenize, rendering),
     }
     for name, (read, answer, line) in routes.items():
-        _post(router, name, _asked(bench, read, answer), line, schemas["rerank" if name == "render" else name])
+        asked = _asked(bench, read, answer, name in TELLING)
+        _post(router, name, asked, line, schemas["rerank" if name == "render" else name])
     _about(app, router, bench)
     app.include_router(router)
     return app
 
 
 # ---------------------------------------------------------------- what is asked
-def _asked(bench: Bench, read: Callable[..., Any], answer: Callable[..., dict[str, JSON]]) -> Answer:
-    """A body read, its model looked up among those that are served, its answer made."""
+def _asked(
+    bench: Bench, read: Callable[..., Any], answer: Callable[..., dict[str, JSON]], telling: bool
+) -> Answer:  # fmt: skip
+    """A body read, its model looked up among those that are served, its answer made, with its warnings."""
 
-    def answered(body: JSON, stop: Stop) -> dict[str, JSON]:
-        request = read(body, bench)
+    def answered(body: JSON, stop: Stop) -> tuple[dict[str, JSON], list[str]]:
+        request, said = read(body, bench), list[str]()
         _served(bench, request.variant)
-        return answer(bench, request, stop=stop)
+        return answer(bench, request, stop=stop, **({"tell": said.extend} if telling else {})), said
 
     return answered
 
@@ -92,19 +98,26 @@ def _post(router: APIRouter, name: str, answer: Answer, line: Line, schema: dict
         raw = await _body(request)
         given = request.headers.get("x-request-id")
 
-        def work(stop: Stop) -> bytes:
+        def work(stop: Stop) -> tuple[bytes, dict[str, str]]:
             body = wire.parse(raw)
             if isinstance(body, dict) and (given or not body.get("request_id")):
                 body = {**body, "request_id": request.state.request_id}
-            return json.dumps(answer(body, stop), ensure_ascii=False, allow_nan=False).encode()
+            found, said = answer(body, stop)
+            return json.dumps(found, ensure_ascii=False, allow_nan=False).encode(), _header(said)
 
-        return Response(await line.run(request, work), media_type="application/json")
+        content, headers = await line.run(request, work)
+        return Response(content, media_type="application/json", headers=headers)
 
     for at, path in enumerate(PATHS[name]):
         router.add_api_route(
             path, handle, methods=["POST"], name=name, operation_id=f"{name}_{at}",
             openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
         )  # fmt: skip
+
+
+def _header(said: list[str]) -> dict[str, str]:
+    """Warnings beside an answer whose shape is vLLM's. Names come from callers: what is no printable ASCII is spelled out."""
+    return {WARNING: ascii(" ".join(said))[1:-1][:MOST]} if said else {}
 
 
 async def _body(request: Request) -> bytes:

@@ -13,8 +13,8 @@ from typing import Any
 
 from jinja2 import Template
 
+from workbench.marks import find_segments
 from workbench.sandbox._environment import compile_template, explain, make_environment
-from workbench.sandbox._segments import find_segments
 from workbench.types import JSON, TemplateInvalid, TemplateLimit
 
 MAX_OUTPUT = 1 << 20

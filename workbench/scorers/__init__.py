@@ -10,9 +10,20 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
-from workbench.types import JSON, Encoding, Family, Method, ModelUnavailable, Pair, Parity, Score, WorkbenchError
+from workbench.types import (
+    JSON,
+    Encoding,
+    Family,
+    Method,
+    ModelUnavailable,
+    Pair,
+    Parity,
+    Score,
+    ScoreTemplate,
+    WorkbenchError,
+)
 
 if TYPE_CHECKING:
     from workbench.media import Library
@@ -58,6 +69,19 @@ class Scorer(Protocol):
     def facts(self) -> ScorerFacts: ...
     def sleep(self) -> None: ...  # give the weights back; the next score reads them again
     def forget(self) -> None: ...  # remembered scores, features and fronts: the next score computes everything
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A scorer whose model is elsewhere: what it can tell of a prompt to somebody who looks at it."""
+
+    def explain(self, encoding: Encoding) -> tuple[Encoding, tuple[str, ...]]:
+        """The same encoding with what can be found out of it, and sentences: who tokenized, what the server says otherwise."""
+        ...
+
+    def text_only(self, template: ScoreTemplate) -> str:
+        """Why pairs with pictures or clips cannot be scored with this template; "" = they can."""
+        ...
 
 
 def kinds() -> tuple[str, ...]:

@@ -38,6 +38,24 @@ def locate(name: str, folders: bool, report: Report) -> tuple[Path, str]:
     return _from_hub(name, report)
 
 
+def at_hand(name: str) -> Path | None:
+    """The folder of a tokenizer on this disk: a path, or a hub name whose snapshot is cached. Asks no hub.
+
+    The name may come from a stranger's server, so a share of another machine is never looked at.
+    """
+    from huggingface_hub import snapshot_download
+
+    if not name or name.startswith(("//", "\\\\", "~")):
+        return None
+    folder = Path(name)
+    try:
+        if not folder.is_absolute() and name.count("/") == 1:
+            folder = Path(snapshot_download(name, allow_patterns=FILES, local_files_only=True))
+        return folder if folder.is_absolute() and (folder / "tokenizer.json").is_file() else None
+    except (OSError, ValueError):  # not cached, or no name at all
+        return None
+
+
 def _from_hub(name: str, report: Report) -> tuple[Path, str]:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError

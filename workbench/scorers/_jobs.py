@@ -16,7 +16,7 @@ from workbench.scorers import Stop
 from workbench.scorers._answers import classified, reranked
 from workbench.scorers._endpoints import Endpoints, Refused
 from workbench.scorers._probe import Probe, named
-from workbench.types import JSON, ContentPart, Encoding, Image, Text, WorkbenchError
+from workbench.types import JSON, ContentPart, Encoding, Image, Pair, Text, WorkbenchError
 
 ROWS = 16  # documents in one request: small enough that results stream and Stop acts soon
 
@@ -107,6 +107,7 @@ class Jobs:
             return Job(rows, "/classify", {**named(self.probe.model), "input": ids, "use_activation": False})
         pair, limits = first.pair, first.pair.limits
         variables = dict(pair.variables)
+        told = variables.get("instruction")  # a null is one that was given: only kwargs can say it
         body: dict[str, JSON] = {
             **named(self.probe.model),
             "query": contents(pair.query.content, self.library),
@@ -114,7 +115,7 @@ class Jobs:
             "use_activation": False,
         }
         optional = {
-            "instruction": variables.pop("instruction", None),
+            "instruction": variables.pop("instruction") if isinstance(told, str) else None,
             "chat_template_kwargs": variables or None,
             "max_tokens_per_query": limits.max_tokens_per_query,
             "max_tokens_per_doc": limits.max_tokens_per_doc,
@@ -124,6 +125,11 @@ class Jobs:
         }
         body |= {name: value for name, value in optional.items() if value is not None}
         return Job(rows, self.endpoints.addresses[0].rerank, body)
+
+
+def sent(pair: Pair, ignored: Sequence[str]) -> dict[str, JSON]:
+    """The template's variables as a server is sent them: an explicit null is one that was given."""
+    return {name: value for name, value in pair.variables.items() if name not in ignored}
 
 
 def contents(content: Sequence[ContentPart], library: Library) -> JSON:

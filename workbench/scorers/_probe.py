@@ -35,6 +35,8 @@ class Probe:
     instruction: bool
     activation: Activation
     faults: tuple[str, ...] = ()
+    silence: str = ""  # why an instruction changes nothing, where it does not
+    breaks: bool = False  # its /tokenize puts a line break between a side's media and text, which its /rerank does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class _Said:
 def probe(endpoints: Endpoints) -> Probe:
     """Asks the first server about ten small questions. Raises ModelUnavailable where it is no reranker at all."""
     version = str((_get(endpoints, "/version") or {}).get("version") or "")
-    model, root = _model(endpoints)
+    model, root, owner = _model(endpoints)
     raw = _rerank(endpoints, model, SHORT, use_activation=False)
     longer = _rerank(endpoints, model, LONG, use_activation=False)
     shown = _rerank(endpoints, model, SHORT)
@@ -64,7 +66,10 @@ def probe(endpoints: Endpoints) -> Probe:
         *_activation_faults(raw.number, shown.number),
     )
     activation: Activation = "sigmoid" if _is_sigmoid(raw.number, shown.number) else "none"
-    return Probe(version, model, root, window, window > 0, classifies, template, honoured, activation, faults)
+    silence = "" if honoured else _silence(window > 0, len(short) != len(long))
+    return Probe(
+        version, model, root, window, window > 0, classifies, template, honoured, activation, faults, silence, owner == "vllm"
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------- what is asked
@@ -75,15 +80,15 @@ def _get(endpoints: Endpoints, path: str) -> Mapping[str, JSON] | None:
         return None
 
 
-def _model(endpoints: Endpoints) -> tuple[str, str]:
-    """(name to ask with, what it was loaded from): the address's own choice, else the first the server lists."""
+def _model(endpoints: Endpoints) -> tuple[str, str, str]:
+    """(name to ask with, what it was loaded from, who serves it): the address's own choice, else the first that is listed."""
     wanted = endpoints.addresses[0].model
     listed = (_get(endpoints, "/v1/models") or {}).get("data")
     cards = [c for c in listed if isinstance(c, dict) and isinstance(c.get("id"), str)] if isinstance(listed, list) else []
     if wanted and cards and wanted not in (names := [c["id"] for c in cards]):
         raise ModelUnavailable(f"does not serve {wanted!r}", where=endpoints.name, hint=f"It serves: {', '.join(names)}.")
     card = next((c for c in cards if c["id"] == wanted), cards[0] if cards else {"id": wanted})
-    return wanted or str(card["id"]), str(card.get("root") or card["id"])
+    return wanted or str(card["id"]), str(card.get("root") or card["id"]), str(card.get("owned_by"))
 
 
 def _rerank(endpoints: Endpoints, model: str, instruction: str, **fields: JSON) -> _Said:
@@ -152,6 +157,12 @@ def _template_faults(tokenizes: bool, template: bool, honoured: bool, reads: boo
     if reads:
         return ["It drops the field `instruction`, as vLLM does below 0.22: upgrade it."]
     return ["Its template does not read `instruction`: start it with a --chat-template that does."]
+
+
+def _silence(tokenizes: bool, reads: bool) -> str:
+    if not tokenizes:
+        return "this endpoint takes none"
+    return "the server drops it, as vLLM does below 0.22" if reads else "the server's template never reads it"
 
 
 def _classify_faults(tokenizes: bool, classifies: bool) -> list[str]:

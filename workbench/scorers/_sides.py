@@ -115,7 +115,7 @@ class Sheet:
         if segments and segments[-1].kind == "template":
             segments = [*segments[:-1], replace(segments[-1], kind="suffix")]
         unused = tuple(sorted({u for p in pair.prompts for u in p.unused}))
-        shown = RenderedPrompt(self.text, (), tuple(segments), unused)
+        shown = RenderedPrompt(self.text, (), tuple(segments), unused, pair.prompts[0].reason)
         return Encoding(
             pair, tuple(self.ids), tuple(self.spans), (), cut, tuple(self.neutralised), shown, tuple(self.types), query_tokens
         )

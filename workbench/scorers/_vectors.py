@@ -63,6 +63,9 @@ class Apart(Local, abc.ABC):
     def _side_row(self, side: Side) -> engine.Row:
         return engine.Row(side.token_ids, side.type_ids)
 
+    def forget(self) -> None:
+        self._vectors.clear()
+
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
         """Yields (position in the batch, score or the row's error): kept sides at once, then as micro-batches finish."""
         if stop():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
@@ -15,6 +16,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.types import Encoding, Family, Pair, Parity, Score, Text, WorkbenchError
 
 TOKEN = re.compile(r"\w+|\W")
+REASON = "words are counted in query and document alone"
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Lexical:
@@ -36,7 +38,9 @@ class Lexical:
     def encode(self, pair: Pair) -> Encoding:
         matches = list(TOKEN.finditer(pair.prompts[0].text))
         ids = tuple(self._id(m.group()) for m in matches)
-        return Encoding(pair, ids, tuple(m.span() for m in matches))
+        given = tuple(sorted(name for name, value in pair.variables.items() if value is not None))
+        prompts = tuple(replace(p, unused=given, reason=REASON) for p in pair.prompts)
+        return Encoding(replace(pair, prompts=prompts), ids, tuple(m.span() for m in matches))
 
     def _id(self, word: str) -> int:
         if word not in self._words:

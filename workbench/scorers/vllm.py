@@ -1,34 +1,34 @@
 """A reranker that runs elsewhere: behind vLLM, another workbench, or an endpoint that only has /rerank.
 
-Knows nothing of weights. The server's own template is scored through /rerank; any other is rendered here, tokenized by the
-server and scored through /classify as ids. The recipe is the server's own (vLLM's), whatever the target says.
+Knows nothing of weights. The server's own template is scored through /rerank, by the server's own recipe (vLLM's). Any other
+is rendered here and scored through /classify as ids: tokenized here, by either recipe, where the served model's tokenizer lies
+on this disk, else by the server.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
-from workbench.scorers._answers import Tokenized, token_ids
+from workbench.scorers._answers import Tokenized
+from workbench.scorers._borrowed import borrow, family_of
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._endpoints import Endpoints, address
+from workbench.scorers._explain import HERE, LOCAL, SHOWN, THERE, UNSHOWN, Marked, compared
 from workbench.scorers._ids import cut, encoding_of
-from workbench.scorers._jobs import Jobs, Own, contents
-from workbench.scorers._names import places, readable
-from workbench.scorers._probe import Probe, messages, named, probe
+from workbench.scorers._jobs import Jobs, Own, contents, sent
+from workbench.scorers._names import places
+from workbench.scorers._probe import Probe, messages, probe
+from workbench.scorers._there import There
+from workbench.template import flatten, split_facts
 from workbench.types import (
-    JSON,
-    Busy,
     ContentPart,
     Encoding,
     Family,
+    Image,
     ModelUnavailable,
     Pair,
     Parity,
@@ -44,8 +44,7 @@ from workbench.types import (
 MARK = "the server's own template"
 OWN = f"""{{#- Rendered by the server. Put another template here: the server scores it too, through its /classify. -#}}
 {{{{- "{MARK}" -}}}}"""
-DOWN_SECONDS = 2.0
-REMEMBERED = 4096  # prompts whose ids are kept
+MEDIA_OWN = "pictures and clips go to the server's own template only, where nothing but the instruction may vary"
 LISTWISE = "JinaForRanking"  # one prompt for all documents: a score depends on the whole set
 
 
@@ -62,7 +61,7 @@ def open_remote(urls: Sequence[str], key: str, families: Mapping[str, Family], l
 
 
 class Remote:
-    """One served model. `special_tokens` and `control_ids` stay empty: no server tells them."""
+    """One served model. `special_tokens` and `control_ids` stay empty without its tokenizer here: no server tells them."""
 
     special_tokens: Mapping[str, str]
     control_ids: frozenset[int]
@@ -70,16 +69,21 @@ class Remote:
     def __init__(self, endpoints: Endpoints, found: Probe, families: Mapping[str, Family], library: Library) -> None:
         self.name, self.probe, self._endpoints = endpoints.name, found, endpoints
         self.served = found.root or found.model  # what the server was told to load
-        known = next((f for f in families.values() if {found.root, found.model} & set(f.models)), None)
-        self.family = _family(known, found)
-        self.special_tokens, self.control_ids = {}, frozenset()
+        known = family_of((found.root, found.model), families)
+        self.family, self._marks = _family(known, found), known.template.placeholders if known else Placeholders()
+        self._there = There(endpoints, found)
+        textual = replace(self.family, template=ScoreTemplate(OWN))  # no placeholder of a medium ever stands in ids
+        self._encoder, self._fault = (
+            borrow(self.served, found.window, textual, library, lambda text: self._there.ids(text, True).ids)
+            if found.tokenizes
+            else (None, "")
+        )
+        tokens = self._encoder.tokens if self._encoder else None
+        self.special_tokens = tokens.special_tokens if tokens else {}
+        self.control_ids = tokens.control_ids if tokens else frozenset()
         listwise = not found.tokenizes or (known is not None and LISTWISE in known.architectures)
         self._jobs = Jobs(endpoints, found, library, listwise)
-        self._names: dict[int, str] = {}  # as the vocabulary writes tokens
-        self._texts: dict[int, str] = {}  # as people read them
-        self._seen: OrderedDict[str, Tokenized] = OrderedDict()
-        self._lock = threading.Lock()
-        self._down: tuple[float, ModelUnavailable | Busy | None] = (0.0, None)
+        self._marked = Marked(self._there, found)
 
     # ------------------------------------------------------------ prompts to ids
     def encode(self, pair: Pair) -> Encoding:
@@ -88,19 +92,32 @@ class Remote:
 
     def _own(self, pair: Pair) -> Encoding:
         ignored = () if self.probe.instruction or pair.variables.get("instruction") is None else ("instruction",)
-        prompt = RenderedPrompt("", pair.prompts[0].media, None, ignored)
+        prompt = RenderedPrompt("", pair.prompts[0].media, None, ignored, self.probe.silence)
         if not self.probe.template:  # it cannot be known what the server makes of the pair
             if prompt.media and not self.probe.tokenizes:
                 raise PromptInvalid("this endpoint takes text only", where="media", hint="Serve the model with vLLM.")
-            return Own(replace(pair, prompts=(prompt,)), (), ())
-        query, document = (contents(self._cut_side(pair, side), self._jobs.library) for side in ("query", "document"))
-        variables = {k: v for k, v in pair.variables.items() if k != "instruction" or (v is not None and not ignored)}
-        body = messages(self.probe.model, query, document, variables)
+            return Own(replace(pair, prompts=(prompt,), parity="vllm"), (), ())
+        sides = [self._spelled(self._cut_side(pair, side)) for side in ("query", "document")]
+        if any(side is None for side in sides):
+            return Own(replace(pair, prompts=(prompt,), parity="vllm"), (), ())
+        query, document = (contents(side or (), self._jobs.library) for side in sides)
+        body = messages(self.probe.model, query, document, sent(pair, ignored))
         if pair.media_options:
             body["mm_processor_kwargs"] = dict(pair.media_options)
-        found = self._tokenize(body)
-        text = self.detokenize(found.ids)
-        return self._finished(Own(replace(pair, prompts=(replace(prompt, text=text),)), found.ids, _spans(found, text)))
+        found = self._there.rendered(body)
+        text = self._there.text(found.ids)
+        asked = replace(pair, prompts=(replace(prompt, text=text),), parity="vllm")  # the server's recipe, whatever was asked
+        return self._finished(Own(asked, found.ids, _spans(found, text)))
+
+    def _spelled(self, content: Sequence[ContentPart]) -> Sequence[ContentPart] | None:
+        """A side with its placeholders written into its text, so that vLLM's /tokenize adds none of its own, and no line break
+        behind them; None where it is not known how this model writes them."""
+        media = [part for part in content if not isinstance(part, Text)]
+        if not self.probe.breaks or not media or len(media) == len(content):
+            return content
+        if not all(self._marks.image if isinstance(part, Image) else self._marks.video for part in media):
+            return None
+        return [*media, Text(flatten(content, self._marks, "vllm")[0])]
 
     def _cut_side(self, pair: Pair, side: str) -> Sequence[ContentPart]:
         content = pair.query.content if side == "query" else pair.document.content
@@ -111,7 +128,7 @@ class Remote:
 
     def _other(self, pair: Pair) -> Encoding:
         if pair.prompts[0].media:
-            hint = f"Only its own template can be scored with pictures or clips: {OWN.splitlines()[-1]}"
+            hint = f"{MEDIA_OWN[0].upper()}{MEDIA_OWN[1:]}: {OWN.splitlines()[-1]}"
             raise PromptInvalid("media cannot be sent to a server as token ids", where="template", hint=hint)
         if not self.probe.classifies:
             raise PromptInvalid(
@@ -121,8 +138,10 @@ class Remote:
         text = pair.prompts[0].text
         if not text:
             raise PromptInvalid("is empty", where="prompt", hint="The template must insert the query and the document.")
-        found = self._ask_ids(text, True)
-        return self._finished(Encoding(pair, found.ids, _spans(found, text)))
+        if self._encoder is not None:
+            return self._encoder.encode(pair)
+        found = self._there.ids(text, True)
+        return self._finished(Encoding(replace(pair, parity="vllm"), found.ids, _spans(found, text)))
 
     def _finished(self, encoding: Encoding) -> Encoding:
         """vLLM's order: the asked cut first, then the window."""
@@ -138,72 +157,46 @@ class Remote:
             )  # fmt: skip
         return encoding
 
+    # ------------------------------------------------------------ for somebody who looks at it
+    def explain(self, encoding: Encoding) -> tuple[Encoding, tuple[str, ...]]:
+        """Raises what the server refuses. See `scorers.Explains`."""
+        if isinstance(encoding, Own):
+            shown = bool(encoding.token_ids)
+            return (self._marked.found(encoding) if shown else encoding), (SHOWN if shown else UNSHOWN,)
+        said = [HERE.format(who=LOCAL if self._encoder else THERE)]
+        pair, ids = encoding.pair, encoding.token_ids
+        if self._encoder and not encoding.neutralised and encoding.cut is None:
+            theirs = self._there.ids(pair.prompts[0].text, True).ids
+            said.append(compared(ids, theirs, "The server's /tokenize", self.token))
+        if self.probe.template and (own := self._own(pair).token_ids):
+            said.append(compared(ids, own, "The server's own template", self.token))
+        return encoding, tuple(said)
+
+    def text_only(self, template: ScoreTemplate) -> str:
+        if not self.probe.tokenizes:
+            return "this endpoint takes text only"
+        return "" if _body(template) == _body(self.family.template) else MEDIA_OWN
+
     # ------------------------------------------------------------ prompts that come as they are
     def tokenize(self, text: str, special: bool = True) -> list[int]:
-        return list(self._ask_ids(text, special).ids)
+        return list(self._there.ids(text, special).ids)
 
     def token_names(self, ids: Sequence[int]) -> list[str]:
-        return [self._names.get(i) or self.token(i) for i in ids]
+        return [self._there.name(i) for i in ids]
 
     def detokenize(self, ids: Sequence[int]) -> str:
-        answer = self._endpoints.ask("/detokenize", {**named(self.probe.model), "tokens": list(ids)})
-        return str(answer.get("prompt", ""))
+        return self._there.text(ids)
 
     def from_ids(self, ids: Sequence[int]) -> Encoding:
         if not self.probe.classifies:
             raise PromptInvalid("cannot be scored: this server has no /classify for token ids", where=self.name)
         return encoding_of(ids, self.probe.window, 1 << 62)  # what is no token the server says itself
 
-    def _ask_ids(self, text: str, special: bool) -> Tokenized:
-        body = {**named(self.probe.model), "prompt": text, "add_special_tokens": special, "return_token_strs": True}
-        return self._tokenize(body)
-
-    def _tokenize(self, body: dict[str, JSON]) -> Tokenized:
-        if not self.probe.tokenizes:
-            raise PromptInvalid("this endpoint has no /tokenize", where="prompt", hint="Serve the model with vLLM.")
-        asked = json.dumps(body, sort_keys=True)
-        with self._lock:
-            if (known := self._seen.get(asked)) is not None:
-                self._seen.move_to_end(asked)
-                return known
-        self._check_up()
-        try:
-            found = token_ids(self._endpoints.ask("/tokenize", body))
-        except (ModelUnavailable, Busy) as error:
-            self._down = (time.monotonic() + DOWN_SECONDS, error)
-            raise
-        with self._lock:
-            self._seen[asked] = found
-            self._names.update(zip(found.ids, found.names, strict=False))
-            while len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-        return found
-
-    def _check_up(self) -> None:
-        """A server that was just found down is not waited for again by the next of many rows."""
-        until, error = self._down
-        if error is not None and time.monotonic() < until:
-            raise error
-
     def cut_text(self, text: str, tokens: int) -> str:
-        """As vLLM cuts max_tokens_per_*, by the server's own tokens; left to the server where it does not show them."""
-        while self.probe.tokenizes:
-            found = self._ask_ids(text, False)
-            if len(found.ids) <= tokens:
-                return text
-            spans = places(found.names, text)
-            if spans is None:
-                hint = "Leave max_tokens_per_query and max_tokens_per_doc out."
-                raise PromptInvalid("cannot be cut: the server's tokens do not show their characters", hint=hint)
-            shorter = text[: min(spans[tokens - 1][1], spans[tokens][0])] if tokens > 0 else ""
-            text = shorter if shorter != text else text[:-1]
-        return text
+        return self._encoder.tokens.cut_text(text, tokens) if self._encoder else self._there.cut_text(text, tokens)
 
     def token(self, token_id: int) -> str:
-        if token_id not in self._texts:
-            name = self._names.get(token_id)
-            self._texts[token_id] = readable(name) if name else self.detokenize([token_id])
-        return self._texts[token_id]
+        return self._encoder.tokens.text(token_id) if self._encoder else self._there.token(token_id)
 
     # ------------------------------------------------------------ scores
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
@@ -222,7 +215,7 @@ class Remote:
     def facts(self) -> ScorerFacts:
         server = f"server {self.probe.version}".rstrip()
         many = f" ({len(self._endpoints.addresses)} endpoints)" if len(self._endpoints.addresses) > 1 else ""
-        note = " ".join((*self.probe.faults, *self._jobs.notes()))
+        note = " ".join((*self.probe.faults, *filter(None, [self._fault]), *self._jobs.notes()))
         return ScorerFacts("remote", server + many, 0, True, 0.0, note)
 
     def sleep(self) -> None:
@@ -236,11 +229,18 @@ def _spans(found: Tokenized, text: str) -> tuple[tuple[int, int], ...]:
     return (places(found.names, text) if found.names else None) or ((0, 0),) * len(found.ids)
 
 
+def _body(template: ScoreTemplate) -> str:
+    return split_facts(template.body)[1].strip()
+
+
 def _family(known: Family | None, found: Probe) -> Family:
     """The family that lists the served model, else one that knows nothing; its template is the server's own."""
     template = ScoreTemplate(OWN, Placeholders("⟦image⟧", "⟦video⟧"))  # they never reach a server
     family = known or Family("served", "vllm", template)
-    return replace(family, scorer="vllm", template=template, source=OWN, max_length=found.window or family.max_length)
+    return replace(
+        family, scorer="vllm", template=template, source=OWN, max_length=found.window or family.max_length,
+        instruction="template" if found.instruction else "none",
+    )  # fmt: skip
 
 
 def _sigmoid(x: float) -> float:

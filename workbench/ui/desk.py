@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from workbench.pool import Bench
 from workbench.ranking import missing, ranking
+from workbench.scorers import Explains
 from workbench.template import split_facts
 from workbench.types import (
     ContentPart,
@@ -33,11 +34,13 @@ from workbench.types import (
 )
 from workbench.ui.figures import Face, Thumb
 from workbench.ui.ranking_view import SIDES, Run
+from workbench.ui.recipe_view import OTHER
 from workbench.ui.rows import Item, content_of, face_of, row_of
 
 STRIP = 6  # frames in the thumbnail of a clip
 STREAM = 0.12  # seconds between two drawings of a run
 PER_ROW = 0.002  # and more where each drawing is long
+LONG = 60_000  # characters of a prompt that is not tokenized a second time at every key
 SHORT = 0.5  # seconds a run may take before A is drawn without B: what is over sooner would only flicker
 
 
@@ -125,6 +128,30 @@ def preview(bench: Bench, asked: Asked, at: int) -> dict[str, Encoding | Workben
     """Both sides of one row. Without documents, a row stands in so that the prompt can still be read."""
     rows = asked.rows[at : at + 1] or asked.rows[-1:] or (Document("none", (Text("(no document yet)"),)),)
     return {side: bench.preview(variant, asked.query, rows)[0] for side, variant in asked.variants.items()}
+
+
+def otherwise(bench: Bench, asked: Asked, side: str, shown: Encoding) -> Encoding | WorkbenchError | None:
+    """The same pair by the other recipe; None where the prompt is so long that typing would be kept waiting."""
+    if len(shown.prompt.text) > LONG:
+        return None
+    variant = asked.variants[side]
+    [found] = bench.preview(replace(variant, parity=OTHER[variant.parity]), asked.query, [shown.pair.document])
+    return found
+
+
+def barred(bench: Bench, asked: Asked, side: str) -> tuple[str, list[str]]:
+    """(why, labels of the documents) that this side's template cannot be scored with, which only a server's model knows."""
+    variant = asked.variants[side]
+    scorer = bench.pool.get(variant.model)
+    why = scorer.text_only(bench.template_for(variant)) if isinstance(scorer, Explains) else ""
+    if not why:
+        return "", []
+    seen = [_media(asked.query.content) or (isinstance(row, Document) and _media(row.content)) for row in asked.rows]
+    return why, [face_of(item, no_thumb).label for item, foreign in zip(asked.items, seen, strict=True) if foreign]
+
+
+def _media(content: Sequence[ContentPart]) -> bool:
+    return not all(isinstance(part, Text) for part in content)
 
 
 def runs(bench: Bench, asked: Asked, stop: Callable[[], bool]) -> Iterator[Run]:

@@ -15,6 +15,7 @@ import gradio as gr
 
 from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
+from workbench.scorers import Explains, Scorer
 from workbench.types import Encoding, TemplateInvalid, Text, WorkbenchError
 from workbench.ui import desk
 from workbench.ui.charts import scatter_html
@@ -28,10 +29,11 @@ from workbench.ui.page_view import (
     status_html,
     tail_words,
 )
-from workbench.ui.prompt_view import budget_html, prompt_html
+from workbench.ui.prompt_view import budget_html, prompt_html, told_html
 from workbench.ui.ranking_view import SIDES, results_html, verdict_html
+from workbench.ui.recipe_view import recipe_html
 from workbench.ui.rows import face_of, named, parts_of
-from workbench.ui.side_view import head_html, lines_changed, lint_html
+from workbench.ui.side_view import barred_html, head_html, lines_changed, lint_html, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
 from workbench.ui.widgets import Stops
 
@@ -81,29 +83,46 @@ class Loop:
 
     # ------------------------------------------------------------ preview
     def on_preview(self, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
-        """(head A, lint A, head B, lint B, preview's head, preview, stale) for the document that `view` points at."""
+        """(silent A, silent B, head A, lint A, head B, lint B, preview's head, preview, stale) for the document at `view`."""
         try:
             asked = desk.read(self.bench, *values)
             outcomes = desk.preview(self.bench, asked, view["at"])
             own, scorer = desk.body_of(self.bench, values[0]), self.bench.pool.get(values[0])
         except WorkbenchError as error:
             lint = lint_html("a", error), lint_html("b", error)
-            return (gr.skip(), lint[0], gr.skip(), lint[1], gr.skip(), gr.skip(), gr.skip())
+            return ("", "", gr.skip(), lint[0], gr.skip(), lint[1], gr.skip(), gr.skip(), gr.skip())
         counts = {s: len(o.token_ids) if isinstance(o, Encoding) else None for s, o in outcomes.items()}
-        out: list[Any] = []
+        bodies = {side: asked.variants[side].template.body for side in SIDES}  # type: ignore[union-attr]
+        out: list[Any] = [
+            silent_html(outcomes[s], scorer.family, bodies[s] == own) + barred_html(*desk.barred(self.bench, asked, s))
+            for s in SIDES
+        ]
         for side in SIDES:
-            body = asked.variants[side].template.body  # type: ignore[union-attr]
+            body = bodies[side]
             out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"]))
             out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token)))
         shown = outcomes[view["side"]]
         labels = [face_of(item, desk.no_thumb).label for item in asked.items]
         out.append(preview_head_html(view["side"], view["at"], labels, shown))
         if isinstance(shown, Encoding):
-            drawn = prompt_html(shown, scorer.control_ids, scorer.token)
-            drawn += budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
+            drawn = self._prompt(asked, view["side"], shown, scorer)
         else:  # the last good render stays; on a row that cannot be read there is none
             drawn = gr.skip() if isinstance(shown, TemplateInvalid) else f'<p class="error">{sentence(shown)}</p>'
         return (*out, drawn, stale_html(asked.prints, scored))
+
+    def _prompt(self, asked: desk.Asked, side: str, shown: Encoding, scorer: Scorer) -> str:
+        """The prompt with its counts, where the other recipe parts from it, and what a server tells of it."""
+        other = desk.otherwise(self.bench, asked, side, shown)
+        told: tuple[str, ...] = ()
+        if isinstance(scorer, Explains):
+            try:
+                shown, told = scorer.explain(shown)
+            except WorkbenchError as error:
+                told = (str(error),)
+        drawn = prompt_html(shown, scorer.control_ids, scorer.token)
+        drawn += budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
+        drawn += recipe_html(asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
+        return drawn + told_html(told)
 
     def on_view(self, event: gr.EventData, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
         """The preview's own switches: which side, which document."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import pairwise
 
 from workbench.types import Encoding, MediaInput, Segment, SegmentKind, Text, Video
@@ -119,6 +119,11 @@ def _tail(encoding: Encoding, token: TokenText) -> str:
     ids = encoding.token_ids[-TAIL:]
     drawn = " · ".join(f'<span title="{esc(repr(token(i)))}">{i}</span>' for i in ids)
     return f'<span class="tail" title="the last ids; the score is read at the last one"> … {drawn}</span>'
+
+
+def told_html(said: Sequence[str]) -> str:
+    """What can be told of a prompt that is scored elsewhere."""
+    return f'<p class="recipe" data-told="{len(said)}">{esc(" ".join(said))}</p>' if said else ""
 
 
 # ---------------------------------------------------------------- counts

@@ -6,9 +6,10 @@ Knows nothing of Gradio or of templates beyond counting lines that differ.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
-from workbench.types import Encoding, TemplateInvalid, WorkbenchError
-from workbench.ui.figures import count, esc, sentence
+from workbench.types import Encoding, Family, TemplateInvalid, WorkbenchError
+from workbench.ui.figures import count, esc, sentence, shorten
 
 NAMES = {"a": "Baseline", "b": "Draft"}
 
@@ -31,6 +32,30 @@ def lines_changed(now: str, recipe: str) -> int:
     a, b = recipe.splitlines(), now.splitlines()
     blocks = difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
     return sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in blocks if tag != "equal")
+
+
+def silent_html(outcome: Encoding | WorkbenchError, family: Family, own: bool) -> str:
+    """One sentence where an instruction changes nothing: one that is given, or with the recipe's `own` template any."""
+    if isinstance(outcome, WorkbenchError):
+        return ""
+    prompt, given = outcome.pair.prompts[0], outcome.pair.variables.get("instruction") is not None
+    if "instruction" in prompt.unused:
+        why = prompt.reason or "this template never reads it"
+        return f'<p class="silent" role="status">This instruction changes nothing: {esc(why)}.</p>'
+    if own and not given and family.instruction == "none":
+        return '<p class="silent">An instruction changes nothing with this model.</p>'
+    return ""
+
+
+def barred_html(why: str, labels: Sequence[str]) -> str:
+    """The documents that a side cannot score, said before anybody presses Score."""
+    if not why or not labels:
+        return ""
+    named = ", ".join(esc(shorten(label, 28)) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
+    return (
+        f'<p class="silent barred" role="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be scored '
+        f"with this template ({named}): {esc(why)}.</p>"
+    )
 
 
 def lint_html(side: str, outcome: Encoding | WorkbenchError | None, tail: str = "") -> str:

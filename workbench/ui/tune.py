@@ -24,6 +24,7 @@ class Side:
 
     head: gr.HTML
     instruction: gr.Textbox
+    silent: gr.HTML
     template: gr.Code
     lint: gr.HTML
 
@@ -72,7 +73,10 @@ class Tune:
 
     @property
     def previews(self) -> list[Any]:
-        return [self.a.head, self.a.lint, self.b.head, self.b.lint, self.preview_head, self.preview, self.stale]
+        return [
+            self.a.silent, self.b.silent, self.a.head, self.a.lint, self.b.head, self.b.lint, self.preview_head, self.preview,
+            self.stale,
+        ]  # fmt: skip
 
 
 def build(loop: Loop, top: Top) -> Tune:
@@ -148,9 +152,10 @@ def _side(side: str, hint: str) -> Side:
         with gr.Row(elem_classes="field"):
             panel('<span class="name" aria-hidden="true">Instruction</span>', name=f"label-{side}")
             instruction = line(f"instruction-{side}", label=f"Instruction {side.upper()}", placeholder=hint, most=3)
+        silent = panel(name=f"silent-{side}")
         template = editor(f"template-{side}", label=f"Template {side.upper()}")
         lint = panel(name=f"lint-{side}", classes="lint")
-    return Side(head, instruction, template, lint)
+    return Side(head, instruction, silent, template, lint)
 
 
 def _results() -> dict[str, Any]:

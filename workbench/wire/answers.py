@@ -9,11 +9,11 @@ import copy
 import math
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from workbench.pool import Bench
-from workbench.ranking import missing, ranking
+from workbench.ranking import missing, ranking, warnings
 from workbench.scorers import Stop, never
 from workbench.types import (
     JSON,
@@ -32,6 +32,7 @@ from workbench.types import (
 from workbench.wire.bodies import RerankRequest, ScoreRequest
 
 Request = RerankRequest | ScoreRequest
+Tell = Callable[[Sequence[str]], object]  # takes the warnings of a request, for doors that say them beside the answer
 USAGE_DETAILS = ("prompt_tokens_details", "completion_tokens_details")  # always null for scores
 STATUS = {  # kind → (HTTP status, the type vLLM names it)
     "model_unavailable": (404, "NotFoundError"),
@@ -43,21 +44,32 @@ STATUS = {  # kind → (HTTP status, the type vLLM names it)
 
 
 # ---------------------------------------------------------------- whole requests
+def unheard(_: Sequence[str]) -> None:
+    """Where nobody listens."""
+
+
 def answer_rerank(
-    bench: Bench, request: RerankRequest, *, stop: Stop = never, details: bool = False
+    bench: Bench, request: RerankRequest, *, stop: Stop = never, details: bool = False, tell: Tell = unheard
 ) -> dict[str, JSON]:
     """The response of /rerank. Without `details` one bad document fails the request and is named; with, it fails its pair."""
-    return rerank_response(request, score_pairs(bench, request, stop, whole=not details), details=details)
+    results = score_pairs(bench, request, stop, whole=not details)
+    tell(_warnings(results))
+    return rerank_response(request, results, details=details)
 
 
-def answer_score(bench: Bench, request: ScoreRequest, *, stop: Stop = never, details: bool = False) -> dict[str, JSON]:
+def answer_score(
+    bench: Bench, request: ScoreRequest, *, stop: Stop = never, details: bool = False, tell: Tell = unheard
+) -> dict[str, JSON]:
     """The response of /score, as `answer_rerank`."""
-    return score_response(request, score_pairs(bench, request, stop, whole=not details), details=details)
+    results = score_pairs(bench, request, stop, whole=not details)
+    tell(_warnings(results))
+    return score_response(request, results, details=details)
 
 
-def answer_render(bench: Bench, request: Request, *, stop: Stop = never) -> dict[str, JSON]:
-    """`{"pairs": [...]}`: prompts and tokens without scores, errors per row; no weights are touched."""
+def answer_render(bench: Bench, request: Request, *, stop: Stop = never, tell: Tell = unheard) -> dict[str, JSON]:
+    """`{"pairs": [...], "warnings": [...]}`: prompts and tokens without scores, errors per row; no weights are touched."""
     pairs: list[JSON] = [None] * len(request.rows)
+    said: dict[str, None] = {}
     spent: TemplateLimit | None = None  # a template that ran into its limits once is not given a thousand seconds more
     for query, positions in _by_query(request.queries):
         for i in positions:
@@ -66,8 +78,10 @@ def answer_render(bench: Bench, request: Request, *, stop: Stop = never) -> dict
             row = request.rows[i]
             found = row if isinstance(row, WorkbenchError) else spent or bench.preview(request.variant, query, [row])[0]
             spent = found if isinstance(found, TemplateLimit) else spent
+            said |= dict.fromkeys(warnings([found]) if isinstance(found, Encoding) else ())
             pairs[i] = _pair(i, None, found) if isinstance(found, WorkbenchError) else _pair(i, found, None)
-    return {"pairs": pairs}
+    tell(list(said))
+    return {"pairs": pairs, "warnings": list(said)}
 
 
 def score_pairs(bench: Bench, request: Request, stop: Stop, *, whole: bool) -> list[ScoreResult]:
@@ -141,7 +155,7 @@ def rerank_response(
             for r in best
         ],
     }
-    return {**response, "pairs": _pairs(results, request)} if details else response
+    return {**response, **_details(results, request)} if details else response
 
 
 def score_response(request: ScoreRequest, results: Iterable[ScoreResult], *, details: bool = False) -> dict[str, JSON]:
@@ -159,7 +173,7 @@ def score_response(request: ScoreRequest, results: Iterable[ScoreResult], *, det
         ],
         "usage": usage(r.encoding for r in results if r.encoding and r.score),
     }
-    return {**response, "pairs": _pairs(results, request)} if details else response
+    return {**response, **_details(results, request)} if details else response
 
 
 def error_body(error: WorkbenchError) -> dict[str, JSON]:
@@ -194,6 +208,14 @@ def number(score: Score, activated: bool, place: str) -> float:
 def _number(result: ScoreResult, activated: bool) -> float:
     assert result.score is not None
     return number(result.score, activated, f"documents[{result.index}]")
+
+
+def _warnings(results: Iterable[ScoreResult]) -> list[str]:
+    return list(warnings(r.encoding for r in results if r.encoding))
+
+
+def _details(results: Sequence[ScoreResult], request: Request) -> dict[str, JSON]:
+    return {"pairs": _pairs(results, request), "warnings": _warnings(results)}
 
 
 def _pairs(results: Iterable[ScoreResult], request: Request) -> list[JSON]:
