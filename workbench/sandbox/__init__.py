@@ -6,6 +6,7 @@ a template read and write files.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from time import perf_counter
@@ -15,6 +16,7 @@ from jinja2 import Template
 
 from workbench.sandbox._environment import compile_template, explain, make_environment
 from workbench.sandbox._segments import find_segments
+from workbench.sandbox._steady import rewrite
 from workbench.types import JSON, TemplateInvalid, TemplateLimit
 
 MAX_OUTPUT = 1 << 20
@@ -63,9 +65,39 @@ def check(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
     return sorted(names - set(_environment().globals)), []
 
 
+def everywhere(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """One prompt as eight settings of Jinja make it, and again with the file's line ends turned into CRLF.
+
+    Arguments as `render`, and "roles" of the two messages; "only" names the settings wanted, "" is all of them.
+    Answers [[name of the settings, text], …], transformers' own first; an error raises as there.
+    """
+    values, body = arguments["variables"], arguments["body"]
+    context = {**arguments["special_tokens"], **values, "tools": None, "documents": None, "add_generation_prompt": False}
+    sides = (arguments["query"], arguments["document"])
+    context["messages"] = [{"role": r, "content": s} for r, s in zip(arguments["roles"], sides, strict=True)]
+    found = []
+    for trim, lstrip, keep in itertools.product((True, False), (True, False), (False, True)):
+        for ends, source in (("", body), (", CRLF", body.replace("\r\n", "\n").replace("\n", "\r\n"))):
+            name = f"trim_blocks={trim}, lstrip_blocks={lstrip}, keep_trailing_newline={keep}{ends}"
+            if arguments["only"] in ("", name):
+                found.append([name, _text(_compile_with(source, trim, lstrip, keep), context, MAX_OUTPUT // 16)])
+    return found, []
+
+
+def steady(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """The template so written that no setting of Jinja and no editor adds or eats a byte of what it renders here."""
+    _compile(arguments["body"])
+    return rewrite(_environment(), arguments["body"]), []
+
+
 @lru_cache(maxsize=KEPT)
 def _compile(body: str) -> Compiled:
     return compile_template(_environment(), body)
+
+
+@lru_cache(maxsize=KEPT)
+def _compile_with(body: str, trim: bool, lstrip: bool, keep: bool) -> Template:
+    return compile_template(make_environment(trim, lstrip, keep), body)[0]
 
 
 def _text(template: Template, context: dict[str, Any], most: int) -> str:

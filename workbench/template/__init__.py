@@ -98,6 +98,24 @@ class Renderer:
         names, _ = self._ask("check", {"body": _plain_text(body, "template")})
         return TemplateFacts(tuple(names), "instruction" in names)
 
+    def everywhere(
+        self, body: str, query: str, document: str, *, variables: Mapping[str, JSON] = NONE,
+        special_tokens: Mapping[str, str] = NONE, roles: tuple[str, str] = ("query", "document"), only: str = "",
+    ) -> list[tuple[str, str]]:  # fmt: skip
+        """(settings, prompt) under all settings of Jinja that programs read templates with, or under those named `only`.
+
+        The first are transformers' own. Raises as `render`.
+        """
+        arguments = {
+            "body": _plain_text(body, "template"), "query": query, "document": document, "roles": list(roles), "only": only,
+            "variables": dict(variables), "special_tokens": dict(special_tokens),
+        }  # fmt: skip
+        return [(str(name), str(text)) for name, text in self._ask("everywhere", arguments)[0]]
+
+    def steady(self, body: str) -> str:
+        """The same template with its whitespace in literals, from `{{-` to `-}}`: it renders the same under all settings."""
+        return str(self._ask("steady", {"body": _plain_text(body, "template")})[0])
+
     def _ask(self, task: str, arguments: JSON) -> tuple[JSON, list[bytes]]:
         try:
             return self._worker.call(task, arguments)
