@@ -16,7 +16,7 @@ import jinja2
 import jsonschema
 import pytest
 
-from workbench.export import bake, bundle, jinja_literal, prove, zip_bundle
+from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, zip_bundle
 from workbench.export._probes import synthetic_text
 from workbench.pool import Bench
 from workbench.template import read_family, split_facts, template_of
@@ -72,9 +72,8 @@ def test_literals_are_the_values(value: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def files(bench: Bench, tiny_qwen3: Path) -> dict[str, bytes]:
-    """One bundle, scored once: what it holds is what these tests look at."""
-    return bundle(bench, Variant(str(tiny_qwen3), instruction="Only law."), QUERY, ROWS)
+def files(bench: Bench, exported: Outgoing) -> dict[str, bytes]:
+    return files_of(bench, exported, compatibility(bench, exported))
 
 
 def test_a_bundle_holds_what_production_needs(files: dict[str, bytes]) -> None:

@@ -14,7 +14,7 @@ FLOORS: list[list[str]] = [
     ["types", "worker", "sandbox", "decoder"],
     ["template", "media"],
     ["scorers", "scenario", "world"],
-    ["ranking", "pool", "named", "export"],
+    ["ranking", "pool", "imported", "named", "export"],
     ["wire", "paste"],
     ["api", "commands", "offline", "ui", "__main__"],
 ]

@@ -37,7 +37,8 @@ from workbench.types import (
 )
 
 __all__ = [
-    "Outgoing", "TargetRow", "bake", "bundle", "check", "compatibility", "differences", "files_of", "jinja_literal", "outgoing", "prove",
+    "Outgoing", "TargetRow", "bake", "bundle", "check", "compatibility", "differences", "files_of",
+    "jinja_literal", "outgoing", "prove",
     "zip_bundle",
 ]  # fmt: skip
 CHECK = Path(__file__).with_name("check.py")

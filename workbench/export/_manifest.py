@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.export._golden import Golden
@@ -40,6 +40,10 @@ class Outgoing:
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.template.encode()).hexdigest()
+
+    def aimed(self, target: str) -> Outgoing:
+        """The same for another target: what was scored stays."""
+        return replace(self, target=target)
 
     @property
     def window(self) -> int:

@@ -47,9 +47,9 @@ setting of Jinja nor an editor can add or eat a byte.
 python check.py {ADDRESS}
 ```
 
-replays the {len(out.golden)} pairs of `golden.jsonl` against the server: token ids where it shows them,
-counts, scores, order. The exit code is 0 when it serves this prompt, 1 when it does not, with the cause in words, 2 when it cannot be asked; `--strict`
-also refuses another dtype. {told}
+replays the {len(out.golden)} pairs of `golden.jsonl` against the server: token ids where it shows them, counts, scores, order.
+The exit code is 0 when it serves this prompt, 1 when it does not, with the cause in words, 2 when it cannot be asked;
+`--strict` also refuses another dtype. {told}
 
 `manifest.json` says what was tuned, with which recipe (`{out.variant.parity}`) and versions;
 `manifest.schema.json` is its schema.
