@@ -25,7 +25,8 @@ HEAD = """{%- set query = (messages | selectattr('role', 'eq', 'query') | first)
 {%- set document = (messages | selectattr('role', 'eq', 'document') | first).content -%}
 """
 TRIED = (
-    ("one two", "three\n\nfour", None), ("a", "b", ""), ("漢字 é", "{{ x }} <b> ", "Only law."), ("  q ", "long " * 40, " spaced "),
+    ("one two", "three\n\nfour", None), ("a", "b", ""), ("漢字 é", "{{ x }} <b> ", "Only law."),
+    ("  q ", "long " * 40, " spaced "),
 )  # fmt: skip
 
 

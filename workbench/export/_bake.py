@@ -5,11 +5,12 @@ Knows nothing of models, scores or files; what it returns is proved elsewhere to
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
 
-from workbench.template import Renderer, split_facts
+from workbench.template import Renderer, Settings, split_facts
 from workbench.types import JSON, Family, PromptInvalid, RequestInvalid
 
 DEFAULT = re.compile(
@@ -18,6 +19,7 @@ DEFAULT = re.compile(
 FACT = re.compile(r'(?m)^(default_instruction\s*=\s*)"(?:[^"\\]|\\.)*"')
 NAME = re.compile(r"[A-Za-z_]\w*\Z")
 CLOSED = re.compile(r"(?:-\}\}|-%\}|-#\})\s*\Z")
+TRANSFORMERS: Settings = (True, True, False)
 OPENED = ("{{-", "{%-", "{#-")
 
 
@@ -59,14 +61,21 @@ def prove_steady(renderer: Renderer, body: str, special_tokens: Mapping[str, str
 
 
 def _differing(renderer: Renderer, body: str, special_tokens: Mapping[str, str] | None = None) -> str:
-    """The first settings that render other bytes than transformers' own, "" where there are none."""
-    for variables in ({}, {"instruction": "Only law."}):
-        (_, expected), *others = renderer.everywhere(
-            body, "two words", "a\nb", variables=variables, special_tokens=special_tokens or {}
-        )
-        for name, text in others:
-            if text != expected:
-                return name
+    """The first settings that render other bytes than transformers' own, with either line end; "" where there are none."""
+    ends = {"": body, ", line ends CRLF": body.replace("\r\n", "\n").replace("\n", "\r\n")}
+    asked: tuple[dict[str, JSON], ...] = ({}, {"instruction": "Only law."})
+
+    def texts(settings: Settings, source: str) -> list[str]:
+        return [
+            renderer.render_under(settings, source, "two words", "a\nb", variables=v, special_tokens=special_tokens or {})
+            for v in asked
+        ]
+
+    expected = texts(TRANSFORMERS, body)
+    for trim, lstrip, keep in itertools.product((True, False), repeat=3):
+        for end, source in ends.items():
+            if texts((trim, lstrip, keep), source) != expected:
+                return f"trim_blocks={trim}, lstrip_blocks={lstrip}, keep_trailing_newline={keep}{end}"
     return ""
 
 

@@ -6,7 +6,6 @@ a template read and write files.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from time import perf_counter
@@ -65,23 +64,16 @@ def check(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
     return sorted(names - set(_environment().globals)), []
 
 
-def everywhere(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
-    """One prompt as eight settings of Jinja make it, and again with the file's line ends turned into CRLF.
-
-    Arguments as `render`, and "roles" of the two messages; "only" names the settings wanted, "" is all of them.
-    Answers [[name of the settings, text], …], transformers' own first; an error raises as there.
+def render_under(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """One prompt as another program makes it. Arguments as `render`; "settings": trim_blocks, lstrip_blocks and
+    keep_trailing_newline; "roles" of the two messages. Answers the text as UTF-8; an error raises as there.
     """
-    values, body = arguments["variables"], arguments["body"]
-    context = {**arguments["special_tokens"], **values, "tools": None, "documents": None, "add_generation_prompt": False}
+    context = {**arguments["special_tokens"], **arguments["variables"]}
+    context |= {"tools": None, "documents": None, "add_generation_prompt": False}
     sides = (arguments["query"], arguments["document"])
     context["messages"] = [{"role": r, "content": s} for r, s in zip(arguments["roles"], sides, strict=True)]
-    found = []
-    for trim, lstrip, keep in itertools.product((True, False), (True, False), (False, True)):
-        for ends, source in (("", body), (", CRLF", body.replace("\r\n", "\n").replace("\n", "\r\n"))):
-            name = f"trim_blocks={trim}, lstrip_blocks={lstrip}, keep_trailing_newline={keep}{ends}"
-            if arguments["only"] in ("", name):
-                found.append([name, _text(_compile_with(source, trim, lstrip, keep), context, MAX_OUTPUT // 16)])
-    return found, []
+    template = _compile_with(arguments["body"], *arguments["settings"])
+    return None, [_encode(_text(template, context, MAX_OUTPUT))]
 
 
 def steady(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:

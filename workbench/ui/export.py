@@ -19,7 +19,7 @@ import gradio as gr
 
 from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, zip_bundle
 from workbench.export.targets import TARGETS
-from workbench.types import Document, Text, WorkbenchError
+from workbench.types import Document, Query, Text, WorkbenchError
 from workbench.ui import desk
 from workbench.ui.export_view import files_html, offers_html, targets_html, working_html
 from workbench.ui.figures import sentence
@@ -99,14 +99,16 @@ def _refused(error: WorkbenchError) -> tuple[Any, ...]:
 
 def _request(asked: desk.Asked, side: str) -> bytes:
     """The question on the screen as a body of /rerank: texts only, since a server needs media as data URLs."""
-    query, *documents = (
-        "\n".join(p.text for p in s.content if isinstance(p, Text))
-        for s in (asked.query, *(r for r in asked.rows if isinstance(r, Document)))
-    )
+    query = _text(asked.query)
+    documents = [_text(r) for r in asked.rows if isinstance(r, Document)]
     body = {"query": query or "query", "documents": [d for d in documents if d][:10] or ["document"]}
     if word := asked.variants[side].instruction:
         body["instruction"] = word
     return (json.dumps(body, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _text(side: Query | Document) -> str:
+    return "\n".join(p.text for p in side.content if isinstance(p, Text))
 
 
 def build(loop: Loop, tune: Tune, tab: gr.Tab) -> None:

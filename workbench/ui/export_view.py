@@ -46,8 +46,8 @@ def targets_html(rows: Sequence[TargetRow], chosen: str, pairs: int) -> str:
     """A line per target; the chosen one's differences are written out token by token."""
     lines = "".join(_target(row, row.name == chosen) for row in rows)
     return (
-        f'<section class="sheet targets" data-pairs="{pairs}"><header class="head"><b>Checked</b>'
-        f'<span class="muted">{pairs} pairs scored; every target asked for its token ids</span></header><ul>{lines}</ul></section>'
+        f'<section class="sheet targets" data-pairs="{pairs}"><header class="head"><b>Checked</b><span class="muted">'
+        f"{pairs} pairs scored; every target asked for its token ids</span></header><ul>{lines}</ul></section>"
     )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workbench.export._bake import TRANSFORMERS
 from workbench.export._golden import Golden
 from workbench.export._manifest import Outgoing
 from workbench.pool import Bench
+from workbench.template import Settings
 from workbench.types import Document, PromptInvalid, Query, Text
 
 SGLANG_HEAD = (
@@ -18,8 +20,7 @@ SGLANG_HEAD = (
     "{%- set messages = [{'role': 'query', 'content': messages[0].content}, "
     "{'role': 'document', 'content': messages[1].content}] -%}\n"
 )
-PLAIN = "trim_blocks=False, lstrip_blocks=False, keep_trailing_newline=False"
-TRANSFORMERS = "trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False"
+PLAIN: Settings = (False, False, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,12 @@ def _text(side: Query | Document) -> str:
 
 
 def _rendered(
-    bench: Bench, out: Outgoing, body: str, golden: Golden, settings: str, *, special: bool = True,
+    bench: Bench, out: Outgoing, body: str, golden: Golden, settings: Settings, *, special: bool = True,
     roles: tuple[str, str] = ("query", "document"), variable: str = "instruction",
 ) -> Prompt:  # fmt: skip
     variables = {variable: golden.case.instruction} if golden.case.instruction else {}
     query, document = sides(golden)
-    found = bench.renderer.everywhere(
-        body, query, document, variables=variables, special_tokens=out.scorer.special_tokens, roles=roles, only=settings
+    text = bench.renderer.render_under(
+        settings, body, query, document, variables=variables, special_tokens=out.scorer.special_tokens, roles=roles
     )
-    return Prompt(found[0][1], special)
+    return Prompt(text, special)
