@@ -52,3 +52,13 @@ def renderer(bench: object) -> object:
 @pytest.fixture(scope="session")
 def library(bench: object) -> object:
     return bench.library  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def exported(bench: object, tiny_qwen3: Path) -> object:
+    """One tuned prompt on the tiny checkpoint, proved and scored: what bundles of every target are made from."""
+    from workbench.export import outgoing
+    from workbench.types import Document, Query, Text, Variant
+
+    query, rows = Query("q", (Text("q"),)), [Document("d", (Text("d"),))]
+    return outgoing(bench, Variant(str(tiny_qwen3), instruction="Only law."), query, rows)  # type: ignore[arg-type]

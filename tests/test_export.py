@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import json
+import math
+import re
 import shlex
 import zipfile
 from pathlib import Path
 
 import jinja2
+import jsonschema
 import pytest
 
-from workbench.export import bake, bundle, jinja_literal, zip_bundle
+from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, zip_bundle
+from workbench.export._probes import synthetic_text
 from workbench.pool import Bench
 from workbench.template import read_family, split_facts, template_of
-from workbench.types import Document, PromptInvalid, Query, TemplateInvalid, Text, Variant
+from workbench.types import Document, Encoding, PromptInvalid, Query, TemplateInvalid, Text, Variant
 
 ENVIRONMENTS = [
     jinja2.Environment(trim_blocks=t, lstrip_blocks=s, keep_trailing_newline=k)
@@ -66,13 +71,16 @@ def test_literals_are_the_values(value: object) -> None:
     assert env.from_string("{{ (" + jinja_literal(value) + ") == value }}").render(value=value) == "True"
 
 
-def test_a_bundle_holds_what_production_needs(bench: Bench, tiny_qwen3: Path) -> None:
-    files = bundle(bench, Variant(str(tiny_qwen3), instruction="Only law."), QUERY, ROWS)
-    assert set(files) == {"template.jinja", "manifest.json", "serve.sh", "request.json", "README.md"}
-    manifest = json.loads(files["manifest.json"])
-    assert (
-        manifest["instruction"] == "Only law." and manifest["parity"] == "reference" and manifest["dtype"] == "float32"
-    )
+@pytest.fixture(scope="module")
+def files(bench: Bench, exported: Outgoing) -> dict[str, bytes]:
+    return files_of(bench, exported, compatibility(bench, exported))
+
+
+def test_a_bundle_holds_what_production_needs(files: dict[str, bytes]) -> None:
+    assert set(files) == {
+        "template.jinja", "manifest.json", "manifest.schema.json", "golden.jsonl", "check.py", "serve.sh", "request.json",
+        "request-kwargs.json", "README.md",
+    }  # fmt: skip
     words = shlex.split(files["serve.sh"].decode().splitlines()[-1])
     assert words[:2] == ["vllm", "serve"] and words[words.index("--chat-template") + 1] == "template.jinja"
     overrides = json.loads(words[words.index("--hf-overrides") + 1])
@@ -83,27 +91,109 @@ def test_a_bundle_holds_what_production_needs(bench: Bench, tiny_qwen3: Path) ->
     with zipfile.ZipFile(io.BytesIO(zip_bundle(files))) as archive:
         assert {n: archive.read(n) for n in archive.namelist()} == files
     assert zip_bundle(files) == zip_bundle(files)
+    for name, data in files.items():
+        assert data.decode().strip(), name
+
+
+def test_the_manifest_says_what_was_tuned_and_keeps_to_its_schema(files: dict[str, bytes]) -> None:
+    manifest, schema = json.loads(files["manifest.json"]), json.loads(files["manifest.schema.json"])
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(manifest, schema)
+    assert manifest["instruction"] == "Only law." and manifest["parity"] == "reference" and manifest["dtype"] == "float32"
+    assert manifest["template_sha256"] == hashlib.sha256(files["template.jinja"]).hexdigest()
+    assert manifest["golden"]["sha256"] == hashlib.sha256(files["golden.jsonl"]).hexdigest()
+    for wrong in ({"parity": "other"}, {"template_sha256": "x"}, {"more": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**manifest, **wrong}, schema)
+
+
+def test_golden_pairs_are_those_the_template_makes(files: dict[str, bytes], bench: Bench, tiny_qwen3: Path) -> None:
+    rows = [json.loads(line) for line in files["golden.jsonl"].decode().splitlines()]
+    assert 10 <= len(rows) <= 50 and {"plain", "shortest", "longest", "scripts", "given"} <= {r["covers"] for r in rows}
+    scorer = bench.pool.get(str(tiny_qwen3))
+    template = template_of(files["template.jinja"].decode(), scorer.family)
+    for row in rows:
+        body = row["request"]
+        variant = Variant(str(tiny_qwen3), template, body.get("instruction"), parity="vllm")
+        query, document = (Text(body["query"]),), (Text(body["documents"][0]),)
+        encoding = bench.preview(variant, Query("q", query), [Document("d", document)])[0]
+        assert isinstance(encoding, Encoding) and list(encoding.token_ids) == row["token_ids"]
+        assert row["prompt_sha256"] == hashlib.sha256(encoding.prompt.text.encode()).hexdigest()
+        assert row["tolerance"] > 0 and row["score"] == pytest.approx(1 / (1 + math.exp(-row["logit"])), abs=1e-6)
+        assert all(s["token_ids"] != row["token_ids"] for s in row["suspects"])
+    causes = {s["cause"] for r in rows for s in r["suspects"]}
+    assert causes == {"template not loaded", "newline lost", "instruction ignored", "double wrap"}
+
+
+def test_synthetic_words_keep_the_shape_and_none_of_the_text() -> None:
+    text = "Dr. Müller paid 1,250 EUR\n  on 3 May; 漢字 и дом"
+    made = synthetic_text(text)
+    assert len(made) == len(text) and made != text
+    assert [c for c in made if not c.isalnum()] == [c for c in text if not c.isalnum()]
+    assert not set(re.findall(r"\w{2,}", text)) & set(re.findall(r"\w{2,}", made))
+    assert synthetic_text("") == "" and [c.isdigit() for c in made] == [c.isdigit() for c in text]
 
 
 def test_a_template_that_does_not_render_does_not_leave(bench: Bench) -> None:
     with pytest.raises(TemplateInvalid):
-        bundle(bench, bench.variant(template=template_of("{{ messages[0].content ")), QUERY, ROWS)
+        prove(bench, bench.variant(template=template_of("{{ messages[0].content ")), QUERY, ROWS)
 
 
-def test_a_default_that_would_change_bytes_does_not_leave(bench: Bench) -> None:
-    shy = template_of("{{- 'given' if instruction is defined else 'not' -}}{{- messages[1].content -}}")
-    files = bundle(bench, bench.variant(template=shy, instruction="x"), QUERY, ROWS)
-    assert b"set instruction" in files["template.jinja"]
-    sly = template_of("{{- self._TemplateReference__context.exported_vars -}}")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{{- messages[0].content -}}", "never shows the document"),
+        ("{{- messages[1].content -}}", "never shows the query"),
+        ("{{- messages[0].content ~ messages[1].content -}}", "never reads the instruction"),
+    ],
+)
+def test_what_a_template_drops_stops_it(bench: Bench, tiny_qwen3: Path, body: str, said: str) -> None:
+    with pytest.raises(PromptInvalid, match=said):
+        prove(bench, Variant(str(tiny_qwen3), template_of(body), "x"), QUERY, ROWS)
+
+
+def test_a_default_that_would_change_bytes_does_not_leave(bench: Bench, tiny_qwen3: Path) -> None:
+    both = "{{- messages[0].content ~ messages[1].content -}}"
+    shy = template_of("{{- 'given' if instruction is defined else 'not' -}}" + both)
+    _, baked = prove(bench, Variant(str(tiny_qwen3), shy, "x"), QUERY, ROWS)
+    assert "set instruction" in baked
+    sly = template_of("{{- self._TemplateReference__context.exported_vars -}}" + both)
     with pytest.raises((PromptInvalid, TemplateInvalid)):
-        bundle(bench, bench.variant(template=sly, instruction="x"), QUERY, ROWS)
+        prove(bench, Variant(str(tiny_qwen3), sly, "x"), QUERY, ROWS)
+
+
+UNSTEADY = {
+    "raw text": "Q: {{ messages[0].content }}\n  D: {{ messages[1].content }}\nyes?\n",
+    "blocks on lines": "  {% if instruction %}\n{{ instruction }}\n  {% endif %}\n"
+    "{{ messages[0].content }}\t{{ messages[1].content }}\n\n",
+    "a loop": "{% for m in messages %}\n<{{ m.role }}> {{ m.content }}\n{% endfor %}\nEnd'\"\\ 漢\n",
+    "raw and comments": "{# note #}\n{% raw %}{{ x }}{% endraw %} {{ messages[0].content }} {{ messages[1].content }} \n",
+    "CRLF": "{{ messages[0].content }}\r\n{{ messages[1].content }}\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", UNSTEADY)
+def test_every_setting_of_jinja_renders_what_leaves_the_same(bench: Bench, tiny_qwen3: Path, name: str) -> None:
+    source = UNSTEADY[name]
+    tuned = Variant(str(tiny_qwen3), template_of(source), "Only law." if "instruction" in source else None)
+    _, baked = prove(bench, tuned, QUERY, ROWS)
+    assert baked.startswith(("{{-", "{%-", "{#-")) and baked.rstrip().endswith(("-}}", "-%}", "-#}"))
+    transformers = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)
+    given = {"instruction": tuned.instruction} if tuned.instruction else {}
+    expected = transformers.from_string(source).render(messages=MESSAGES, **given)
+    for env, ends in itertools.product(ENVIRONMENTS, ["\n", "\r\n"]):
+        assert env.from_string(baked.replace("\n", ends)).render(messages=MESSAGES) == expected
+
+
+def test_a_clock_in_a_template_is_refused_with_the_reason(bench: Bench, tiny_qwen3: Path) -> None:
+    body = "{{- messages[0].content ~ messages[1].content ~ strftime_now('%f') -}}"
+    with pytest.raises(PromptInvalid, match="renders other bytes"):
+        prove(bench, Variant(str(tiny_qwen3), template_of(body)), QUERY, ROWS)
 
 
 def test_what_was_edited_without_its_facts_leaves_with_them(bench: Bench, tiny_qwen3: Path, body: str) -> None:
     facts, prompt = split_facts(body)
     assert facts.startswith("{#") and prompt.startswith("{%") and facts + prompt == body
     assert split_facts(prompt) == ("", prompt) and split_facts("{# a remark #}{{ 1 }}")[0] == ""
-    files = bundle(bench, Variant(str(tiny_qwen3), template_of(prompt)), QUERY, ROWS)
-    assert read_family(files["template.jinja"].decode(), "x").name == "qwen3-reranker"
-    bare = "  bare {{ messages[1].content }}"
-    assert bundle(bench, Variant(str(tiny_qwen3), template_of(bare)), QUERY, ROWS)["template.jinja"] == bare.encode()
+    _, baked = prove(bench, Variant(str(tiny_qwen3), template_of(prompt)), QUERY, ROWS)
+    assert read_family(baked, "x").name == "qwen3-reranker"

@@ -62,9 +62,16 @@ def _parser() -> argparse.ArgumentParser:
                 "--details", action="store_true", help="add `pairs`: prompt, tokens, logit or error of each"
             )
     export = _common(commands.add_parser("export", help="write what production needs: template, manifest, serve line"))
-    export.add_argument("--target", required=True, choices=("vllm",), help="what serves it")
+    export.add_argument("--target", required=True, metavar="NAME", help="what serves or calls it: vllm, sglang, …")
+    export.add_argument("--synthetic", action="store_true", help="let no document leave: golden pairs are made up")
     export.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
     _bench(commands.add_parser("bench", help="how fast scoring is here, beside others on the same ids"))
+    check = commands.add_parser("check", help="does a server give what a bundle holds: 0 yes, 1 no, 2 it cannot be asked")
+    check.add_argument("url", metavar="URL", help="the server, as http://HOST:8000")
+    check.add_argument("--bundle", required=True, metavar="DIR", help="the folder that export wrote")
+    check.add_argument("--json", metavar="FILE", help="also write the whole report there")
+    check.add_argument("--endpoint-key", metavar="KEY", default="", help="sent as Authorization: Bearer KEY")
+    check.add_argument("--strict", action="store_true", help="another dtype is a failure too")
     commands.add_parser("demo", help=f"the shipped model: {', '.join(DEMO)}", add_help=False)
     return parser
 

@@ -19,10 +19,10 @@ from typing import BinaryIO, TextIO
 
 from workbench import bench as speed
 from workbench import wire
-from workbench.export import bundle
+from workbench.export import check, compatibility, differences, files_of, outgoing, prove
 from workbench.named import FAMILIES, head_overrides, served, shipped_model, template_text
 from workbench.pool import LEXICAL, Bench, open_bench
-from workbench.types import JSON, RequestInvalid, Variant, WorkbenchError
+from workbench.types import JSON, RequestInvalid, WorkbenchError
 
 Answer = Callable[[JSON], dict[str, JSON]]
 
@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """The exit code of a parsed command. Raises WorkbenchError where nothing can be done at all."""
     if args.command == "bench":
         return _measured(args)
+    if args.command == "check":
+        return _check(args)
     with tempfile.TemporaryDirectory(prefix="workbench-") as data, contextlib.ExitStack() as stack:
         source, base = _source(args.source, stack)
         bench = _bench(args, Path(data))
@@ -170,24 +172,43 @@ class Progress:
             self.wrote = False
 
 
-# ---------------------------------------------------------------- export
+# ---------------------------------------------------------------- export and check
+def _check(args: argparse.Namespace) -> int:
+    """The bundle's check, and the tokens around every place where a server's prompt is another."""
+    try:
+        report = check.compare(args.url, Path(args.bundle), args.endpoint_key)
+    except (check.Unanswered, OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        hint = "Give the address of a server and the folder of a bundle."
+        raise RequestInvalid(f"cannot be checked ({error})", where=f"{args.url} against {args.bundle}", hint=hint) from error
+    print(check.table(report))
+    for text in differences(report, args.endpoint_key):
+        print(text)
+    if args.json:
+        Path(args.json).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return check.exit_code(report, args.strict)
+
+
 def _export(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path) -> int:
-    """Writes the bundle of the first request; every other must ask the same way, and is proved to render the same."""
-    files: dict[str, bytes] = {}
-    first: Variant | None = None
+    """Writes one bundle from all requests; every one must ask the same way, and is proved to render the same."""
+    requests: list[wire.RerankRequest] = []
     for number, raw in _numbered(source):
         request = wire.read_rerank(_defaults(wire.parse(raw), args), bench, base)
-        first = first or request.variant
-        if request.variant != first:
+        if requests and request.variant != requests[0].variant:
             raise RequestInvalid(
                 "asks in another way than the first", where=f"line {number}", hint="Export one at a time."
             )
-        made = bundle(bench, request.variant, request.query, request.rows)
-        files = files or dict(made)
-    if not files:
+        requests.append(request)
+        prove(bench, request.variant, request.query, request.rows)
+    if not requests:
         raise RequestInvalid("has no request", where=args.source, hint="Give at least one /rerank body to prove it on.")
+    first = requests[0]
+    out = outgoing(bench, first.variant, first.query, first.rows, target=args.target, synthetic=args.synthetic)
+    rows = compatibility(bench, out)
+    files = files_of(bench, out, rows)
     _write(Path(args.out), files)
     print(f"{args.out}: {', '.join(files)}")
+    for row in rows:
+        print(f"{'✓' if row.ok else '✗'} {row.name}: {row.why_not or f'{row.same} of {row.asked} pairs equal'}")
     return 0
 
 
@@ -195,6 +216,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
             if name.endswith(".sh"):
                 (folder / name).chmod(0o755)

@@ -6,11 +6,15 @@ Knows nothing of flags, bodies or pages; every door that opens a bench asks here
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.pool import is_address
+from workbench.imported import from_place, from_server
+from workbench.pool import RENDER_SECONDS, is_address
+from workbench.template import Renderer
 from workbench.types import JSON, RequestInvalid
+from workbench.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = ROOT / "templates"
@@ -23,17 +27,36 @@ def shipped_model() -> Path | None:
 
 
 def template_text(name: str, where: str = "template") -> str:
-    """The text of a template file, or a family's name. Raises RequestInvalid, named by `where`."""
-    path = Path(name)
-    if not path.is_file() and (FAMILIES / f"{name}.jinja").is_file():
-        return name
+    """The text of a template: a family's name stays one; a file, a bundle, a checkpoint's folder, a server's address.
+
+    Raises RequestInvalid, named by `where`.
+    """
+    if is_address(name):
+        return _server_template(name)
+    path, why = Path(name), "there is no such file or folder"
     try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        families = ", ".join(sorted(p.stem for p in FAMILIES.glob("*.jinja")))
-        raise RequestInvalid(
-            f"cannot be read ({error})", where=f"{where} {name}", hint=f"Name a file or a family: {families}."
-        ) from error
+        if path.exists() or not (FAMILIES / f"{name}.jinja").is_file():
+            if (text := from_place(path)) is not None:
+                return text
+        else:
+            return name
+    except (OSError, zipfile.BadZipFile) as error:
+        why = str(error)
+    families = ", ".join(sorted(p.stem for p in FAMILIES.glob("*.jinja")))
+    hint = f"Name a file, a bundle, a server or a family: {families}."
+    raise RequestInvalid(f"cannot be read ({why})", where=f"{where} {name}", hint=hint)
+
+
+def _server_template(name: str) -> str:
+    """What a server renders, as a template. Raises RequestInvalid or ModelUnavailable."""
+    from workbench.scorers._endpoints import Endpoints, address
+
+    place = address(name)
+    worker = Worker("workbench.sandbox", seconds=RENDER_SECONDS, memory_mb=512, output_bytes=1 << 20)
+    try:
+        return from_server(Endpoints([place]), Renderer(worker), place.model)
+    finally:
+        worker.close()
 
 
 def head_overrides(text: str | None, endpoints: Sequence[str]) -> dict[str, JSON]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import zipfile
 from collections.abc import Callable
@@ -180,21 +181,38 @@ def test_control_tokens_of_a_text_are_told(page: Page) -> None:
     expect(page.locator(".prompt .document.neutral")).to_have_count(0)
 
 
-def test_export_downloads_what_is_shown(page: Page, tmp_path: Path, keep: Keep) -> None:
+def test_export_is_guided_from_choice_to_download(page: Page, tmp_path: Path, keep: Keep) -> None:
     field(page, "instruction-b").fill("Only the shape matters, 'truly'.")
     expect(page.locator(".prompt .instruction")).to_have_text("Only the shape matters, 'truly'.")
     page.get_by_role("tab", name="Export").click()
-    files = page.locator("#export-files [data-file]")
-    expect(files).to_have_count(5, timeout=PATIENCE)
+    first = page.locator("#export-files [data-file]").first
+    expect(first).to_have_attribute("data-file", "instruction", timeout=PATIENCE)  # no restart: this is offered first
+    expect(first).to_contain_text("Only the shape matters, 'truly'.")
+    expect(page.locator("#export-zip")).to_be_disabled()
+    keep(page, "export-choose")
+    page.locator("#export-check").click()
+    expect(page.locator(".targets [data-target=vllm]")).to_have_attribute("data-ok", "1", timeout=5 * PATIENCE)
+    refused = page.locator(".targets [data-target='text-embeddings-inference']")
+    expect(refused).to_contain_text("has no score template")
     expect(page.locator("[data-file='serve.sh']")).to_contain_text("vllm serve")
-    keep(page, "export")
+    keep(page, "export-checked")
+    page.locator("#export-target input").click()
+    page.get_by_role("option", name="vLLM, Kubernetes").click()
+    expect(page.locator("[data-file='kubernetes.yaml']")).to_be_visible(timeout=PATIENCE)
     with page.expect_download() as waiting:
         page.locator("#export-zip").click()
     path = tmp_path / "bundle.zip"
     waiting.value.save_as(path)
     with zipfile.ZipFile(path) as archive:
-        assert set(archive.namelist()) == {"template.jinja", "manifest.json", "serve.sh", "request.json", "README.md"}
-        template = archive.read("template.jinja").decode()
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert set(files) == {
+        "template.jinja", "manifest.json", "manifest.schema.json", "golden.jsonl", "check.py", "kubernetes.yaml", "request.json",
+        "request-kwargs.json", "README.md",
+    }  # fmt: skip
+    manifest, template = json.loads(files["manifest.json"]), files["template.jinja"].decode()
+    assert manifest["target"] == "kubernetes" and manifest["instruction"] == "Only the shape matters, 'truly'."
+    assert manifest["template_sha256"] == hashlib.sha256(files["template.jinja"]).hexdigest()
+    assert manifest["golden"]["pairs"] == len(files["golden.jsonl"].splitlines()) >= 10
     assert "Only the shape matters" in template and template.startswith("{#-")
     assert waiting.value.suggested_filename.endswith("-b.zip")
     with page.expect_download() as waiting:
@@ -212,4 +230,4 @@ def test_a_broken_template_does_not_go_out(page: Page) -> None:
     expect(page.locator("#export-files .error")).to_contain_text("Nothing goes out", timeout=PATIENCE)
     expect(page.locator("#export-zip")).to_be_disabled()
     page.get_by_text("A · Baseline").click()
-    expect(page.locator("#export-files [data-file]")).to_have_count(5, timeout=PATIENCE)
+    expect(page.locator("#export-files [data-file]")).to_have_count(4, timeout=PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -191,15 +192,40 @@ def test_a_paste_fills_the_fields(loop: Loop, values: list[Any]) -> None:
 
 
 # ---------------------------------------------------------------- export and the page
-def test_export_gives_the_family_file_with_the_instruction(loop: Loop, values: list[Any]) -> None:
+def test_export_offers_first_what_needs_no_restart(loop: Loop, values: list[Any]) -> None:
     export = Export(loop)  # its downloads live as long as it does
-    files, archive, template = export.on_export("b", *values)
+    files, archive, template = export.on_look("b", "vllm", False, *values)
     text = Path(template["value"]).read_text()
-    assert text.startswith("{#-") and "'two'" in text and archive["value"].endswith("-b.zip")
-    assert "vllm serve" in files
+    assert text.startswith("{#-") and "'two'" in text and archive["interactive"] is False
+    assert files.index('data-file="instruction"') < files.index('data-file="request"') < files.index('data-file="template.jinja"')
+    assert "no restart" in files
+    values[7] = values[7] + "{{- 'more' -}}"
+    assert "no restart" not in export.on_look("b", "vllm", False, *values)[0]  # a server does not have this template
     values[7] = "{{"
-    said, archive, template = export.on_export("b", *values)
+    said, archive, template = export.on_look("b", "vllm", False, *values)
     assert "Nothing goes out" in said and archive["interactive"] is False and template["value"] is None
+
+
+def test_a_checked_prompt_goes_out_for_every_target_that_takes_it(loop: Loop, values: list[Any]) -> None:
+    export = Export(loop)
+    working, (files, archive, _) = export.on_check("b", "vllm", False, *values)
+    assert "Scoring" in working[0] and working[1]["interactive"] is False
+    assert "vllm serve" in files and archive["value"].endswith("-b.zip")
+    with zipfile.ZipFile(archive["value"]) as bundle:
+        assert {"template.jinja", "manifest.json", "golden.jsonl", "check.py", "serve.sh"} <= set(bundle.namelist())
+        assert "blue moon" in bundle.read("golden.jsonl").decode()
+    files, archive, _ = export.on_look("b", "kubernetes", False, *values)  # scored before: another target is there at once
+    with zipfile.ZipFile(archive["value"]) as bundle:
+        assert "kubernetes.yaml" in bundle.namelist()
+    files, archive, _ = export.on_look("b", "text-embeddings-inference", False, *values)
+    assert archive["interactive"] is False and "has no score template" in files
+    assert export.on_look("a", "vllm", False, *values)[1]["interactive"] is False  # the other side was not checked
+    *_, (_, archive, _) = export.on_check("b", "vllm", True, *values)
+    with zipfile.ZipFile(archive["value"]) as bundle:
+        assert not any("blue moon" in bundle.read(name).decode() for name in bundle.namelist())
+        assert json.loads(bundle.read("manifest.json"))["golden"]["synthetic"] is True
+    values[7] = "{{"
+    assert "Nothing goes out" in list(export.on_check("b", "vllm", False, *values))[-1][0]
 
 
 def test_the_page_builds_and_brings_everything_itself(bench: Bench) -> None:

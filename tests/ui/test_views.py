@@ -6,6 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from workbench.export import TargetRow
+from workbench.export.targets import Difference
 from workbench.ranking import ranking
 from workbench.types import (
     Cut,
@@ -215,6 +217,7 @@ def views() -> list[str]:
     face = Face(HOSTILE, "")
     error = TemplateInvalid(HOSTILE, line=2, hint=HOSTILE)
     foreign = world_view.Foreign(words=(HOSTILE,), documents=((HOSTILE, HOSTILE),))
+    odd = Difference(HOSTILE, 0, ((1, HOSTILE),), ((2, HOSTILE),))
     return [
         ranking_view.results_html(hostile),
         ranking_view.verdict_html(hostile, 2),
@@ -231,6 +234,8 @@ def views() -> list[str]:
         page_view.look_html(HOSTILE, HOSTILE),
         page_view.preview_head_html("a", 0, [HOSTILE], error),
         export_view.files_html({HOSTILE: HOSTILE.encode()}),
+        export_view.offers_html(HOSTILE, HOSTILE.encode()),
+        export_view.targets_html([TargetRow(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), 1, 2, (odd,))], HOSTILE, 3),
         sentence(error),
     ]
 

@@ -15,6 +15,7 @@ from jinja2 import Template
 
 from workbench.marks import find_segments
 from workbench.sandbox._environment import compile_template, explain, make_environment
+from workbench.sandbox._steady import rewrite
 from workbench.types import JSON, TemplateInvalid, TemplateLimit
 
 MAX_OUTPUT = 1 << 20
@@ -63,9 +64,32 @@ def check(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
     return sorted(names - set(_environment().globals)), []
 
 
+def render_under(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """One prompt as another program makes it. Arguments as `render`; "settings": trim_blocks, lstrip_blocks and
+    keep_trailing_newline; "roles" of the two messages. Answers the text as UTF-8; an error raises as there.
+    """
+    context = {**arguments["special_tokens"], **arguments["variables"]}
+    context |= {"tools": None, "documents": None, "add_generation_prompt": False}
+    sides = (arguments["query"], arguments["document"])
+    context["messages"] = [{"role": r, "content": s} for r, s in zip(arguments["roles"], sides, strict=True)]
+    template = _compile_with(arguments["body"], *arguments["settings"])
+    return None, [_encode(_text(template, context, MAX_OUTPUT))]
+
+
+def steady(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """The template so written that no setting of Jinja and no editor adds or eats a byte of what it renders here."""
+    _compile(arguments["body"])
+    return rewrite(_environment(), arguments["body"]), []
+
+
 @lru_cache(maxsize=KEPT)
 def _compile(body: str) -> Compiled:
     return compile_template(_environment(), body)
+
+
+@lru_cache(maxsize=KEPT)
+def _compile_with(body: str, trim: bool, lstrip: bool, keep: bool) -> Template:
+    return compile_template(make_environment(trim, lstrip, keep), body)[0]
 
 
 def _text(template: Template, context: dict[str, Any], most: int) -> str:

@@ -120,10 +120,12 @@ def _as_is(context: Context, value: Any) -> Any:
     return value
 
 
-def make_environment() -> Environment:
+def make_environment(trim: bool = True, lstrip: bool = True, keep_newline: bool = False) -> Environment:
+    """transformers' settings unless told otherwise: other programs read the same file with others."""
     environment = Environment(
-        trim_blocks=True,
-        lstrip_blocks=True,
+        trim_blocks=trim,
+        lstrip_blocks=lstrip,
+        keep_trailing_newline=keep_newline,
         extensions=[Generation, "jinja2.ext.loopcontrols"],
         optimized=False,
         finalize=_as_is,

@@ -61,7 +61,7 @@ def open_checkpoint(
         config=config,
         image_config=read_json(folder / "preprocessor_config.json") or processor.get("image_processor") or {},
         video_config=read_json(folder / "video_preprocessor_config.json") or {},
-        declared_template=_declared_template(folder),
+        declared_template=declared_template(folder),
         revision=revision,
         modules=modules,
         module_config=read_json(folder / "sentence_bert_config.json") or {},
@@ -112,7 +112,7 @@ def _layout(modules: Sequence[Mapping[str, JSON]], folder: Path) -> str:
     return "bi_encoder" if "Pooling" in types else "late_interaction" if "Dense" in types else ""
 
 
-def _declared_template(folder: Path) -> str | None:
+def declared_template(folder: Path) -> str | None:
     """The score template that a Sentence-Transformers CrossEncoder config declares, by vLLM's rule (0.33).
 
     The first module takes flat messages; `processing_kwargs.chat_template.chat_template` names one of the tokenizer's

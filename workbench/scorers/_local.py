@@ -55,6 +55,11 @@ class Local(abc.ABC):
     def _read(self, reading: torch.Tensor) -> Score | WorkbenchError: ...
 
     # ------------------------------------------------------------ without weights
+    @property
+    def revision(self) -> str:
+        """The commit on the hub, "" for a folder."""
+        return self._checkpoint.revision
+
     def cut_text(self, text: str, tokens: int) -> str:
         return self._tokens.cut_text(text, tokens)
 

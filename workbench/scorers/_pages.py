@@ -19,7 +19,7 @@ from workbench.scorers._maxsim import maxsim
 from workbench.scorers._pictures import fixed_pixels
 from workbench.scorers._rows import decoder_encoder, media_row
 from workbench.scorers._towers import one_picture
-from workbench.scorers._vectors import Apart, Vectors
+from workbench.scorers._vectors import Apart, vectors
 from workbench.scorers._vectors import Side as Reading
 from workbench.types import Encoding, Pair, Parity, PromptInvalid, Score, WorkbenchError
 
@@ -46,7 +46,7 @@ class Pages(Apart):
 
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
-        self._library, self._vectors = library, Vectors()
+        self._library, self._vectors = library, vectors()
         self._kind = str(checkpoint.config.get("model_type"))
         inner = checkpoint.config.get("vlm_config") or {}
         encoder = decoder_encoder(replace(checkpoint, config=inner), self._tokens, library)

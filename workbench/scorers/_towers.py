@@ -18,7 +18,7 @@ from workbench.scorers._apart import Side, SideRecipe, below, side_sheet
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._pictures import fixed_pixels
 from workbench.scorers._sides import NAMES, Sheet
-from workbench.scorers._vectors import Apart, Vectors, cosine
+from workbench.scorers._vectors import Apart, cosine, vectors
 from workbench.scorers._vectors import Side as Reading
 from workbench.scorers._windows import windows
 from workbench.types import (
@@ -46,7 +46,7 @@ class Towers(Apart):
 
         config = AutoConfig.from_pretrained(str(checkpoint.folder), local_files_only=True, trust_remote_code=False)
         crops = config.model_type == "clip"
-        self._library, self._vectors = library, Vectors()
+        self._library, self._vectors = library, vectors()
         self._fixed = fixed_pixels(checkpoint.image_config, config.vision_config.to_dict(), self.name, crops=crops, tokens=1)
         text = replace(checkpoint, config=config.text_config.to_dict())
         self._windows = windows(text, self._tokens.longest, self.family.max_length)

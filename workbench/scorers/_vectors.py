@@ -6,7 +6,7 @@ Knows nothing of what a side's reading is (one vector, or one per token) nor how
 from __future__ import annotations
 
 import abc
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ import torch
 
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
+from workbench.scorers._kept import Kept
 from workbench.scorers._local import Local
 from workbench.types import Encoding, MediaInput, Parity, Score, ScoreFailed, Text, WorkbenchError
 
@@ -31,31 +32,15 @@ class Side:
     media: tuple[MediaInput, ...] = ()
 
 
-class Vectors:
-    """Readings by side, the least recently used dropped first beyond `KEPT_BYTES`."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[Side, torch.Tensor] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, side: Side) -> torch.Tensor | None:
-        found = self._kept.get(side)
-        if found is not None:
-            self._kept.move_to_end(side)
-        return found
-
-    def put(self, side: Side, reading: torch.Tensor) -> None:
-        if side in self._kept:
-            return
-        self._kept[side], self._bytes = reading, self._bytes + reading.nbytes
-        while self._bytes > KEPT_BYTES and len(self._kept) > 1:
-            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+def vectors() -> Kept[Side, torch.Tensor]:
+    """Readings by side, empty."""
+    return Kept(KEPT_BYTES, lambda reading: reading.nbytes)
 
 
 class Apart(Local, abc.ABC):
     """A subclass gives `_open`, `_forward` (a reading per side) and `_match` (two readings as a score)."""
 
-    _vectors: Vectors
+    _vectors: Kept[Side, torch.Tensor]
 
     @abc.abstractmethod
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError: ...

@@ -15,7 +15,7 @@ from workbench.scorers import _engine as engine
 from workbench.scorers._apart import Side, below, framed_side, side_of
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._rows import decoder_encoder, media_row
-from workbench.scorers._vectors import Apart, Vectors, cosine
+from workbench.scorers._vectors import Apart, cosine, vectors
 from workbench.scorers._vectors import Side as Reading
 from workbench.types import Encoding, Pair, Parity, Score, WorkbenchError
 
@@ -29,7 +29,7 @@ class VisualEmbedding(Apart):
 
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
-        self._library, self._vectors = library, Vectors()
+        self._library, self._vectors = library, vectors()
         self._encoder = decoder_encoder(checkpoint, self._tokens, library)
 
     def encode(self, pair: Pair) -> Encoding:

@@ -17,7 +17,7 @@ from workbench.scorers import _layout as layout
 from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._towers import TYPES, Towers
-from workbench.scorers._vectors import Apart, Vectors, cosine
+from workbench.scorers._vectors import Apart, cosine, vectors
 from workbench.scorers._visual import VisualEmbedding
 from workbench.scorers._windows import typed, windows
 from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
@@ -37,7 +37,7 @@ class BiEncoder(Apart):
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
         said = layout.settings(checkpoint)
-        self._vectors = Vectors()
+        self._vectors = vectors()
         self._reads_types = typed(checkpoint, self._tokens)
         self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
         self._leads = layout.prompts(said)

@@ -19,7 +19,7 @@ from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._maxsim import maxsim
 from workbench.scorers._pages import FRAMES, Pages
-from workbench.scorers._vectors import Apart, Side, Vectors
+from workbench.scorers._vectors import Apart, Side, vectors
 from workbench.scorers._windows import typed, windows
 from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
@@ -41,7 +41,7 @@ class LateInteraction(Apart):
         super().__init__(checkpoint, device=device, dtype=dtype)
         said: Mapping[str, JSON] = {} if checkpoint.modules else STANFORD
         said = {**said, **layout.settings(checkpoint)}
-        self._vectors = Vectors()
+        self._vectors = vectors()
         self._reads_types = typed(checkpoint, self._tokens)
         self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
         expands = said.get("do_query_expansion") is not False

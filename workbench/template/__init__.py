@@ -29,8 +29,8 @@ from workbench.types import (
 from workbench.worker import Worker, WorkerFailed, WorkerLimit
 
 __all__ = [
-    "RESERVED", "Renderer", "TemplateFacts", "families_table", "flatten", "read_families", "read_family", "split_facts",
-    "template_of",
+    "RESERVED", "Renderer", "Settings", "TemplateFacts", "families_table", "flatten", "read_families", "read_family",
+    "split_facts", "template_of",
 ]  # fmt: skip
 
 # What the renderer itself passes, and vLLM's and transformers' arguments beside it: a request may set none of them.
@@ -39,6 +39,7 @@ RESERVED = frozenset(
     "continue_final_message padding truncation max_length return_tensors return_dict return_assistant_tokens_mask "
     "tokenizer_kwargs processor_kwargs model_config".split()
 )
+Settings = tuple[bool, bool, bool]  # trim_blocks, lstrip_blocks, keep_trailing_newline
 MAX_VARIABLES, MAX_DEPTH = 256 << 10, 16
 NONE: Mapping[str, JSON] = MappingProxyType({})
 KINDS = frozenset(get_args(SegmentKind))
@@ -97,6 +98,21 @@ class Renderer:
         """What a template reads; raises as `render` does where it does not compile."""
         names, _ = self._ask("check", {"body": _plain_text(body, "template")})
         return TemplateFacts(tuple(names), "instruction" in names)
+
+    def render_under(
+        self, settings: Settings, body: str, query: str, document: str, *, variables: Mapping[str, JSON] = NONE,
+        special_tokens: Mapping[str, str] = NONE, roles: tuple[str, str] = ("query", "document"),
+    ) -> str:  # fmt: skip
+        """The prompt as a program with other settings of Jinja, or other roles, makes it. Raises as `render`."""
+        arguments = {
+            "body": _plain_text(body, "template"), "query": query, "document": document, "roles": list(roles),
+            "settings": list(settings), "variables": dict(variables), "special_tokens": dict(special_tokens),
+        }  # fmt: skip
+        return self._ask("render_under", arguments)[1][0].decode()
+
+    def steady(self, body: str) -> str:
+        """The same template with its whitespace in literals, from `{{-` to `-}}`: it renders the same under all settings."""
+        return str(self._ask("steady", {"body": _plain_text(body, "template")})[0])
 
     def _ask(self, task: str, arguments: JSON) -> tuple[JSON, list[bytes]]:
         try:

@@ -1,12 +1,15 @@
-"""The Export tab: choose A or B, see every file that goes out, take the bundle or the template alone.
+"""The Export tab, guided: choose a side, check it, choose what serves it, download.
 
-Knows nothing of how a bundle is made; one that does not render is a sentence in place of the files.
+Knows nothing of how a bundle is made; what does not render is a sentence in place of the files.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,51 +17,120 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.export import bundle, zip_bundle
-from workbench.types import WorkbenchError
+from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, zip_bundle
+from workbench.export.targets import TARGETS
+from workbench.types import Document, Query, Text, WorkbenchError
 from workbench.ui import desk
-from workbench.ui.export_view import files_html
+from workbench.ui.export_view import files_html, offers_html, targets_html, working_html
 from workbench.ui.figures import sentence
 from workbench.ui.loop import Loop
 from workbench.ui.tune import Tune
-from workbench.ui.widgets import LIVE, panel
+from workbench.ui.widgets import LIVE, SCORE, panel
+
+KEPT = 4  # checked prompts, so that another target of one is there at once
+Checked = tuple[Outgoing, tuple[TargetRow, ...]]
+OFF: dict[str, Any] = {"value": None, "interactive": False}
 
 
 @dataclass
 class Export:
-    """Handlers of the tab. `folder` holds downloads until the program ends; each lies under a name nobody can guess."""
+    """Handlers of the tab. `folder` holds downloads until the program ends; each lies under a name nobody can guess.
+
+    `checked` remembers what was scored, by what was asked.
+    """
 
     loop: Loop
     folder: TemporaryDirectory[str] = field(default_factory=lambda: TemporaryDirectory(prefix="workbench-export-"))
+    checked: OrderedDict[str, Checked] = field(default_factory=OrderedDict)
 
-    def on_export(self, side: str, *values: Any) -> tuple[Any, ...]:
-        """(files drawn, bundle button, template button)"""
-        off = gr.update(value=None, interactive=False)
+    def on_look(self, side: str, target: str, synthetic: bool, *values: Any) -> tuple[Any, ...]:
+        """(files drawn, bundle button, template button): the whole bundle where this was checked before, else its template."""
         try:
             asked = desk.read(self.loop.bench, *values)
-            files = bundle(self.loop.bench, asked.variants[side], asked.query, asked.rows)
+            if (done := self.checked.get(_key(asked.prints[side], synthetic))) is not None:
+                return self._whole(side, target, done, values[0])
+            variant, baked = prove(self.loop.bench, asked.variants[side], asked.query, asked.rows)
         except WorkbenchError as error:
-            return f'<p class="error" role="alert">Nothing goes out: {sentence(error)}</p>', off, off
-        name = re.sub(r"\W+", "-", values[0].rstrip("/").rsplit("/", 1)[-1]).strip("-") or "reranker"
+            return _refused(error)
+        own = desk.recipe(self.loop.bench, values[0])
+        alone = bool(variant.instruction) and variant.template == own
+        files = {"template.jinja": baked.encode(), "request.json": _request(asked, side)}
+        drawn = (offers_html(variant.instruction or "", files["request.json"]) if alone else "") + files_html(files)
+        return drawn, gr.update(**OFF), self._download("template.jinja", files["template.jinja"])
+
+    def on_check(self, side: str, target: str, synthetic: bool, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """As `on_look`, once the golden pairs are scored and every target is asked for its tokens."""
+        yield working_html(), gr.update(**OFF), gr.skip()
+        try:
+            bench = self.loop.bench
+            asked = desk.read(bench, *values)
+            out = outgoing(bench, asked.variants[side], asked.query, asked.rows, synthetic=synthetic)
+            done = self.checked[_key(asked.prints[side], synthetic)] = (out, compatibility(bench, out))
+            while len(self.checked) > KEPT:
+                self.checked.popitem(last=False)
+            yield self._whole(side, target, done, values[0])
+        except WorkbenchError as error:
+            yield _refused(error)
+
+    def _whole(self, side: str, target: str, done: Checked, model: str) -> tuple[Any, ...]:
+        out, rows = done
+        drawn = targets_html(rows, target, len(out.golden))
+        template = self._download("template.jinja", out.template.encode())
+        if not next(r for r in rows if r.name == target).ok:
+            return drawn, gr.update(**OFF), template
+        files = files_of(self.loop.bench, out.aimed(target), rows)
+        name = re.sub(r"\W+", "-", model.rstrip("/").rsplit("/", 1)[-1]).strip("-") or "reranker"
+        return drawn + files_html(files), self._download(f"{name}-{side}.zip", zip_bundle(files)), template
+
+    def _download(self, name: str, data: bytes) -> Any:
         place = Path(self.folder.name) / secrets.token_hex(8)
         place.mkdir()
-        archive, template = place / f"{name}-{side}.zip", place / "template.jinja"
-        archive.write_bytes(zip_bundle(files))
-        template.write_bytes(files["template.jinja"])
-        on = [gr.update(value=str(path), interactive=True) for path in (archive, template)]
-        return files_html(files), *on
+        (place / name).write_bytes(data)
+        return gr.update(value=str(place / name), interactive=True)
+
+
+def _key(asked: str, synthetic: bool) -> str:
+    return f"{asked} {synthetic}"
+
+
+def _refused(error: WorkbenchError) -> tuple[Any, ...]:
+    return f'<p class="error" role="alert">Nothing goes out: {sentence(error)}</p>', gr.update(**OFF), gr.update(**OFF)
+
+
+def _request(asked: desk.Asked, side: str) -> bytes:
+    """The question on the screen as a body of /rerank: texts only, since a server needs media as data URLs."""
+    query = _text(asked.query)
+    documents = [_text(r) for r in asked.rows if isinstance(r, Document)]
+    body = {"query": query or "query", "documents": [d for d in documents if d][:10] or ["document"]}
+    if word := asked.variants[side].instruction:
+        body["instruction"] = word
+    return (json.dumps(body, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def _text(side: Query | Document) -> str:
+    return "\n".join(p.text for p in side.content if isinstance(p, Text))
 
 
 def build(loop: Loop, tune: Tune, tab: gr.Tab) -> None:
-    """Lays the tab out; it is made anew whenever it is opened or the side changes."""
+    """Lays the tab out from left to right: choose, check, target, download. It is made anew whenever it is opened."""
     export = Export(loop)
     with gr.Row(elem_id="export-row", elem_classes="sheet"):
         side = gr.Radio(
             [("A · Baseline", "a"), ("B · Draft", "b")], value="b", elem_id="export-side", label="Which side",
             show_label=False, container=False,
         )  # fmt: skip
-        archive = gr.DownloadButton("Download bundle", elem_id="export-zip", size="sm", variant="primary", min_width=0)
-        template = gr.DownloadButton("template.jinja", elem_id="export-template", size="sm", min_width=0)
+        synthetic = gr.Checkbox(False, elem_id="export-synthetic", label="Made-up documents", container=False, min_width=0)
+        check = gr.Button("Check", elem_id="export-check", size="sm", min_width=0)
+        target = gr.Dropdown(
+            [(t.title.replace("`", ""), name) for name, t in TARGETS.items()], value="vllm", elem_id="export-target",
+            label="Target", show_label=False, container=False, filterable=False, min_width=200,
+        )  # fmt: skip
+        archive = gr.DownloadButton(
+            "Download bundle", elem_id="export-zip", size="sm", variant="primary", min_width=0, interactive=False
+        )
+        template = gr.DownloadButton("template.jinja", elem_id="export-template", size="sm", min_width=0, interactive=False)
     files = panel(name="export-files")
-    for event in (tab.select, side.input):
-        event(export.on_export, [side, *tune.fields], [files, archive, template], **LIVE)
+    fields, shown = [side, target, synthetic, *tune.fields], [files, archive, template]
+    for event in (tab.select, side.input, target.input, synthetic.input):
+        event(export.on_look, fields, shown, **LIVE)
+    check.click(export.on_check, fields, shown, **SCORE)

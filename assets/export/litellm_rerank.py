@@ -1,0 +1,13 @@
+"""pip install litellm"""
+
+import litellm
+
+MODEL = "@model@"
+QUERY = "@query@"
+DOCUMENTS = ["@documents@"]
+
+answer = litellm.rerank(
+    model=f"hosted_vllm/{MODEL}", api_base="http://127.0.0.1:8000", query=QUERY, documents=DOCUMENTS, top_n=10
+)
+for result in answer.results:
+    print(result["relevance_score"], DOCUMENTS[result["index"]])

@@ -1,0 +1,117 @@
+"""An exported bundle served by a real vLLM with its own arguments proves itself, and every sabotage is named."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.conftest import HOME, _wait
+from tests.tiny import fill
+from workbench.export import bundle
+from workbench.pool import Bench
+from workbench.types import Document, Query, Text, Variant
+
+QUERY = Query("q", (Text("how do bees find flowers"),))
+ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("Bees see ultraviolet.", "Taxes are due.", "蜜蜂 🐝"))]
+
+
+@pytest.fixture(scope="module")
+def folder(bench: Bench, tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prompt tuned on the tiny checkpoint, exported."""
+    place = tmp_path_factory.mktemp("bundle")
+    for name, data in bundle(bench, Variant(str(tiny_qwen3), instruction="Prefer pollinators."), QUERY, ROWS).items():
+        (place / name).write_bytes(data)
+    return place
+
+
+@contextlib.contextmanager
+def serving(folder: Path, place: Path, changes: dict[str, str | None]) -> Iterator[str]:
+    """The bundle's own `vllm serve` arguments, started as a module; `changes` replaces or (None) takes out options."""
+    words = shlex.split((folder / "serve.sh").read_text().splitlines()[-1])
+    options = {"--model": words[2], **dict(zip(words[3::2], words[4::2], strict=True)), **changes}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = [w for name, value in options.items() if value is not None for w in (name, value)]
+    command = [
+        str(HOME / "bin" / "python"), "-m", "vllm.entrypoints.openai.api_server", *given, "--enforce-eager",
+        "--max-model-len", "2048", "--host", "127.0.0.1", "--port", str(port),
+    ]  # fmt: skip
+    env = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "PYTHONPATH": ""}
+    with (place / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait(f"http://127.0.0.1:{port}", process, place / "log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def checked(folder: Path, url: str, *flags: str) -> tuple[int, str, dict[str, Any]]:
+    """The bundle's own check.py, with nothing of ours on its path: exit code, what it printed, its report."""
+    report = folder / "report.json"
+    command = [sys.executable, "-I", str(folder / "check.py"), url, "--json", str(report), *flags]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return out.returncode, out.stdout + out.stderr, json.loads(report.read_text(encoding="utf-8"))
+
+
+def other_model(tiny: Path, place: Path) -> Path:
+    """The same architecture and tokenizer with other weights."""
+    from transformers import Qwen3ForCausalLM
+
+    shutil.copytree(tiny, place)
+    fill(Qwen3ForCausalLM.from_pretrained(tiny).float(), scale=0.15).save_pretrained(place)
+    return place
+
+
+def test_the_bundle_serves_what_was_exported(folder: Path, tmp_path: Path) -> None:
+    with serving(folder, tmp_path, {}) as url:
+        code, said, report = checked(folder, url, "--strict")
+        assert code == 0 and not report["warnings"], said
+        assert all(row["shown"] and row["counted"] == row["tokens"] and not row["wrong"] for row in report["rows"])
+        command = [sys.executable, "-m", "workbench", "check", url, "--bundle", str(folder), "--strict"]
+        ours = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert ours.returncode == 0, ours.stdout + ours.stderr
+
+
+def test_half_precision_is_a_warning_and_with_strict_a_failure(folder: Path, tmp_path: Path) -> None:
+    with serving(folder, tmp_path, {"--dtype": "bfloat16"}) as url:
+        code, said, report = checked(folder, url)
+        assert code == 0 and report["warnings"] and report["warnings"][0].startswith("other dtype"), said
+        assert all("ids" not in row["wrong"] and "count" not in row["wrong"] for row in report["rows"])
+        assert checked(folder, url, "--strict")[0] == 1
+
+
+@pytest.mark.parametrize("sabotage", ["template not loaded", "newline lost", "instruction ignored", "other model or revision"])
+def test_a_sabotage_is_named(folder: Path, tmp_path: Path, tiny_qwen3: Path, root: Path, sabotage: str) -> None:
+    changes: dict[str, str | None] = {}
+    if sabotage == "template not loaded":
+        changes["--chat-template"] = None
+    elif sabotage == "newline lost":
+        source = (folder / "template.jinja").read_text(encoding="utf-8")
+        (tmp_path / "t.jinja").write_text(source.replace("</think>\\n\\n'", "</think>\\n'"), encoding="utf-8")
+        assert (tmp_path / "t.jinja").read_text(encoding="utf-8") != source
+        changes["--chat-template"] = str(tmp_path / "t.jinja")
+    elif sabotage == "instruction ignored":
+        changes["--chat-template"] = str(root / "templates" / "qwen3-reranker.jinja")
+    else:
+        changes["--model"] = str(other_model(tiny_qwen3, tmp_path / "other"))
+    with serving(folder, tmp_path, changes) as url:
+        code, said, report = checked(folder, url)
+    assert code == 1 and report["causes"][0] == sabotage, said
+    assert f"cause: {sabotage}" in said

@@ -1,0 +1,155 @@
+"""What can serve or call an exported prompt: one function per target, and for each whether it would read the same token ids.
+
+Knows nothing of how bundles are packed. Adding a target is one function and one line in TARGETS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from workbench.export._golden import Golden
+from workbench.export._manifest import Outgoing
+from workbench.export.targets import _clients, _engines, _libraries, _rules, _vllm
+from workbench.export.targets._rules import Rule
+from workbench.pool import Bench
+from workbench.scorers._ids import ReadsIds
+from workbench.types import PromptInvalid, RequestInvalid, WorkbenchError
+
+Files = Mapping[str, bytes]
+SHOWN = 8  # differences of one target that are written out
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`files` makes what it is served with; `rule` says which prompt it would make of a pair."""
+
+    title: str
+    files: Callable[[Outgoing], Files]
+    rule: Rule = _rules.served
+
+
+TARGETS: Mapping[str, Target] = {
+    "vllm": Target("vLLM, `vllm serve`", _vllm.serve),
+    "vllm-offline": Target("vLLM, offline Python", _vllm.offline),
+    "docker-compose": Target("vLLM, docker compose", _vllm.compose),
+    "kubernetes": Target("vLLM, Kubernetes", _vllm.kubernetes),
+    "vllm-ascend": Target("vLLM-Ascend", _vllm.ascend),
+    "sglang": Target("SGLang", _engines.sglang, _rules.sglang),
+    "text-embeddings-inference": Target("text-embeddings-inference", _engines.tei),
+    "llama.cpp": Target("llama.cpp", _engines.llama_cpp, _rules.llama_cpp),
+    "sentence-transformers": Target("sentence-transformers", _libraries.sentence_transformers, _rules.chat),
+    "transformers": Target("transformers, one Python file", _libraries.transformers, _rules.plain_jinja),
+    "sequence-classification": Target("a converted checkpoint folder", _libraries.sequence, _rules.chat),
+    "langchain": Target("LangChain", _clients.langchain),
+    "llama-index": Target("LlamaIndex", _clients.llama_index),
+    "haystack": Target("Haystack", _clients.haystack),
+    "litellm": Target("LiteLLM", _clients.litellm),
+    "openapi": Target("OpenAPI client", _clients.openapi),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where a target's token ids leave the golden ones: position, and the tokens on either side from there to where they meet."""
+
+    covers: str
+    at: int
+    golden: tuple[tuple[int, str], ...]
+    target: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target: `why_not` is "" where it can take the prompt, `notes` what it cannot show, `same` pairs of `asked`."""
+
+    name: str
+    title: str
+    why_not: str
+    notes: tuple[str, ...] = ()
+    same: int = 0
+    asked: int = 0
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.why_not
+
+
+def files(bench: Bench, out: Outgoing) -> Files:
+    """The files of the outgoing target. Raises RequestInvalid for a name there is none of, PromptInvalid with why it cannot."""
+    if out.target not in TARGETS:
+        hint = f"There are: {', '.join(TARGETS)}."
+        raise RequestInvalid(f"there is no target {out.target!r}", where="target", hint=hint)
+    made = TARGETS[out.target].files(out)
+    row = _row(bench, out, out.target)
+    if row.differences:
+        raise PromptInvalid(
+            f"{row.title} would read other tokens: {describe(row.differences[0])}", where="target",
+            hint="Choose another target, or write the template so that both read the same.",
+        )  # fmt: skip
+    return made
+
+
+def compatibility(bench: Bench, out: Outgoing) -> tuple[Row, ...]:
+    """A row for every target, in the order of TARGETS."""
+    return tuple(_row(bench, out, name) for name in TARGETS)
+
+
+def _row(bench: Bench, out: Outgoing, name: str) -> Row:
+    target = TARGETS[name]
+    try:
+        target.files(out)
+    except WorkbenchError as error:
+        return Row(name, target.title, error.message)
+    same, asked, differences, notes = 0, 0, list[Difference](), list[str]()
+    for golden in out.golden:
+        found = _read(bench, out, target.rule, golden)
+        if isinstance(found, str):
+            notes += [found] if found not in notes else []
+            continue
+        asked += 1
+        if found == golden.encoding.token_ids:
+            same += 1
+        elif len(differences) < SHOWN:
+            differences.append(difference(out, golden.case.covers, golden.encoding.token_ids, found))
+    why_not = f"it would read other tokens: {describe(differences[0])}" if differences else ""
+    return Row(name, target.title, why_not, tuple(notes), same, asked, tuple(differences))
+
+
+def _read(bench: Bench, out: Outgoing, rule: Rule, golden: Golden) -> tuple[int, ...] | str:
+    """The ids a target would make of a pair, or why it cannot be asked."""
+    if rule is _rules.served:  # it is what golden pairs are prompted by
+        return golden.encoding.token_ids
+    if golden.encoding.media:
+        return "pictures and clips are not taken"
+    if golden.encoding.cut is not None:
+        return "limits in tokens are not kept"
+    if not isinstance(out.scorer, ReadsIds):
+        return "token ids cannot be compared: this model shows none"
+    found = rule(bench, out, golden)
+    return found if isinstance(found, str) else tuple(out.scorer.tokenize(found.text, found.special))
+
+
+def difference(out: Outgoing, covers: str, golden: tuple[int, ...], found: tuple[int, ...]) -> Difference:
+    start = next((i for i, (a, b) in enumerate(zip(golden, found, strict=False)) if a != b), min(len(golden), len(found)))
+    tail = 0
+    while tail < min(len(golden), len(found)) - start and golden[-1 - tail] == found[-1 - tail]:
+        tail += 1
+    return Difference(covers, start, *(_named(out, ids[start : len(ids) - tail]) for ids in (golden, found)))
+
+
+def _named(out: Outgoing, ids: tuple[int, ...]) -> tuple[tuple[int, str], ...]:
+    return tuple((i, out.scorer.token(i)) for i in ids)
+
+
+def describe(found: Difference) -> str:
+    """One difference as a sentence."""
+    golden, target = (" ".join(_tokens(side)) or "nothing" for side in (found.golden, found.target))
+    return f"at token {found.at} {target} where {golden} is expected (pair: {found.covers})"
+
+
+def _tokens(side: tuple[tuple[int, str], ...]) -> Iterator[str]:
+    yield from (f"{i} {text!r}" for i, text in side[:6])
+    if len(side) > 6:
+        yield f"and {len(side) - 6} more"
