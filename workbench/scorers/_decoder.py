@@ -5,7 +5,6 @@ Knows nothing of labels or of what a hidden state means.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -125,8 +124,7 @@ class Decoder:
         return got
 
     def _named(self, encoding: Encoding) -> list[tuple[str, MediaInput]]:
-        rules = self._encoder.rules(encoding.pair) if encoding.media else None
-        return [(sight.name(item, rules), item) for item in encoding.media] if rules else []
+        return list(zip(names(encoding, self._encoder), encoding.media, strict=True))
 
     def _row(self, encoding: Encoding, named: list[tuple[str, MediaInput]], held: Mapping[str, Visual]) -> PackedRow:
         ids = np.array(encoding.token_ids, dtype=np.int64)
@@ -139,10 +137,6 @@ class Decoder:
         return PackedRow(ids, symbols, positions, places, tuple(held[name] for name, _ in named))
 
 
-def digest(encoding: Encoding, encoder: Encoder) -> str:
-    """An encoding by content: equal ones give equal scores, whatever prompt, template or request they came from."""
-    ids = np.array(encoding.token_ids, dtype=np.int64).tobytes()
-    rules = encoder.rules(encoding.pair) if encoding.media else None
-    names = [sight.name(item, rules) for item in encoding.media] if rules else []
-    rest = repr((encoding.pair.parity, names)).encode()
-    return hashlib.blake2b(ids + rest, digest_size=16).hexdigest()
+def names(encoding: Encoding, encoder: Encoder) -> list[str]:
+    """Its pictures and clips as the model gets them."""
+    return [sight.name(item, encoder.rules(encoding.pair)) for item in encoding.media]

@@ -6,7 +6,7 @@ After sentence-transformers' CrossEncoder and vLLM's cross-encoder path.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._encode import Encoder
 from workbench.scorers._gte import native_config
 from workbench.scorers._local import Local
+from workbench.scorers._memory import Memory, content
 from workbench.scorers._sides import encode_pair
 from workbench.scorers._windows import typed, windows
 from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
@@ -39,6 +40,7 @@ class CrossEncoder(Local):
         self._joint = Encoder(
             self._tokens, self.family, library, {}, {}, self._windows["reference"], self._windows["vllm"]
         )
+        self._memory = Memory()
         self._activation = cache(lambda parity: activation(checkpoint.config, parity))
         self._activation("reference")  # an activation that is not run is said when the model is opened
 
@@ -53,10 +55,17 @@ class CrossEncoder(Local):
 
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
-        """Yields (position in the batch, score or the row's error) after each micro-batch."""
-        lengths = {i: len(e.token_ids) for i, e in enumerate(batch)}
-        for i, reading in self._readings(lengths, lambda i: engine.Row(batch[i].token_ids, batch[i].type_ids), stop):
-            yield i, reading if isinstance(reading, WorkbenchError) else self._read(reading, batch[i].pair.parity)
+        """Yields (position in the batch, score or the row's error): what is remembered, then after each micro-batch."""
+        if not stop():
+            yield from self._memory.score(batch, content, lambda b: self._scored(b, stop))
+
+    def _scored(self, batch: Mapping[str, Encoding], stop: Stop) -> Iterator[tuple[str, Score | WorkbenchError]]:
+        lengths = {key: len(e.token_ids) for key, e in batch.items()}
+        for key, reading in self._readings(lengths, lambda k: engine.Row(batch[k].token_ids, batch[k].type_ids), stop):
+            yield key, reading if isinstance(reading, WorkbenchError) else self._read(reading, batch[key].pair.parity)
+
+    def forget(self) -> None:
+        self._memory.clear()
 
     def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> torch.Tensor:
         return engine.head_logits(backbone, rows, self._tokens.pad_id)

@@ -34,6 +34,10 @@ class Reward(YesNo):
         self._marker = self._labels[0] if self._labels else None
         self._head = torch.nn.Sequential()
 
+    @property
+    def _packs(self) -> bool:
+        return self._marker is None and super()._packs  # a process reward reads many tokens of a prompt
+
     def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> Any:
         """Per row: the last token's hidden state, or float32 [steps, labels]."""
         if self._marker is None:

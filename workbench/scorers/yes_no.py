@@ -8,7 +8,6 @@ families read one raw row, or the row of a converted sequence head (vLLM's `meth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,14 @@ from workbench.media import Library
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._decoder import Decoder, digest
+from workbench.scorers._decoder import Decoder, names
 from workbench.scorers._ids import check_ids, encoding_of
-from workbench.scorers._kept import Kept
 from workbench.scorers._local import Local
+from workbench.scorers._memory import Memory, content
 from workbench.scorers._packed import PackedRow, serves
 from workbench.scorers._rows import decoder_encoder, media_row
 from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
 
-REMEMBERED = 200_000  # scores
 SAMPLE = 64  # tokens that a fresh accelerator is compared with the CPU on
 
 
@@ -50,8 +48,7 @@ class YesNo(Local):
         self._temperature = float(config.get("temperature") or self.family.temperature)
         self._rows, self._bias = torch.empty(0), 0.0  # float32 [labels or 1, hidden]
         self._decoder: Decoder | None = None
-        self._scores: Kept[str, Score] = Kept(REMEMBERED)
-        self._remembered = 0
+        self._memory = Memory()
 
     # ------------------------------------------------------------ without weights
     def encode(self, pair: Pair) -> Encoding:
@@ -77,30 +74,17 @@ class YesNo(Local):
 
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:
-        """Yields (position in the batch, score or the row's error) after each micro-batch. Equal encodings are scored once, and
-        not again while their score is remembered."""
-        same: dict[str, list[int]] = {}
-        if stop():
-            return
-        for i, encoding in enumerate(batch):
-            name = digest(encoding, self._encoder)
-            if (known := self._scores.get(name)) is not None:
-                self._remembered += 1
-                yield i, replace(known, cached=True)
-            else:
-                same.setdefault(name, []).append(i)
-        for name, reading in self._fresh({n: batch[at[0]] for n, at in same.items()}, stop):
-            first = batch[same[name][0]]
-            score = reading if isinstance(reading, WorkbenchError) else self._read(reading, first.pair.parity)
-            if isinstance(score, Score):
-                self._scores.put(name, score)
-            yield from ((i, score) for i in same[name])
+        """Yields (position in the batch, score or the row's error): what is remembered, then after each micro-batch."""
+        if not stop():
+            yield from self._memory.score(batch, lambda e: content(e, names(e, self._encoder)), lambda b: self._scored(b, stop))
+
+    def _scored(self, batch: Mapping[str, Encoding], stop: Stop) -> Iterator[tuple[str, Score | WorkbenchError]]:
+        for key, reading in self._fresh(batch, stop):
+            yield key, reading if isinstance(reading, WorkbenchError) else self._read(reading, batch[key].pair.parity)
 
     def _fresh(
         self, batch: Mapping[str, Encoding], stop: Stop
     ) -> Iterator[tuple[str, torch.Tensor | WorkbenchError]]:
-        if not batch:
-            return
         if not self._packs:
             lengths = {name: len(e.token_ids) for name, e in batch.items()}
             yield from self._readings(lengths, lambda name: self._row(batch[name]), stop)
@@ -142,12 +126,12 @@ class YesNo(Local):
     def spent(self) -> dict[str, int]:
         """What was computed since this was asked last: tokens asked and computed, forwards, rows that ended, pictures and clips
         that were looked at, scores that were remembered."""
-        counts = {"asked": 0, "computed": 0, "forwards": 0, "finals": 0, "looks": 0, "remembered": self._remembered}
-        self._remembered = 0
+        counts = {"asked": 0, "computed": 0, "forwards": 0, "finals": 0, "looks": 0, "remembered": self._memory.hits}
+        self._memory.hits = 0
         return counts | (self._decoder.spent() if self._decoder is not None else {})
 
     def forget(self) -> None:
-        self._scores.clear()
+        self._memory.clear()
         with engine.DEVICE:
             if self._decoder is not None:
                 self._decoder.forget()
