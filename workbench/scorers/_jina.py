@@ -19,6 +19,11 @@ from workbench.scorers.yes_no import YesNo
 from workbench.types import Encoding, Pair, Parity, Score, ScoreFailed, WorkbenchError
 
 SCORE_TOKEN, LOGIT_BIAS = 100, 2.65
+NAMES = {  # of the checkpoint, which are those of transformers before 4.52, to those of the native class without a head
+    r"^visual\.": "visual.",
+    r"^model\.(?!language_model\.|visual\.)": "language_model.",
+    r"^model\.(language_model|visual)\.": r"\1.",
+}
 
 
 class JinaM0(YesNo):
@@ -39,7 +44,11 @@ class JinaM0(YesNo):
             encoding, pair=pair, token_ids=(*encoding.token_ids, SCORE_TOKEN), spans=(*encoding.spans, (end, end))
         )
 
+    def window(self, parity: Parity) -> int:
+        return super().window(parity) + 1
+
     def from_ids(self, ids: Sequence[int]) -> Encoding:
+        """The token is appended where it is missing, as the checkpoint's own forward pass does."""
         return super().from_ids(ids if ids and ids[-1] == SCORE_TOKEN else [*ids, SCORE_TOKEN])
 
     def _read(self, reading: torch.Tensor, parity: Parity = "reference") -> Score | WorkbenchError:
@@ -54,10 +63,3 @@ class JinaM0(YesNo):
 
         self._head = layout.two_layers(self._checkpoint)
         return self._pretrained(Qwen2VLModel, key_mapping=NAMES)
-
-
-NAMES = {  # of the checkpoint, which are those of transformers before 4.52, to those of the native class without a head
-    r"^visual\.": "visual.",
-    r"^model\.(?!language_model\.|visual\.)": "language_model.",
-    r"^model\.(language_model|visual)\.": r"\1.",
-}
