@@ -1,4 +1,4 @@
-"""Clients of other people, unchanged: Cohere's and LangChain's drive the server; Jina's and LlamaIndex's bodies are sent."""
+"""Clients of other people, unchanged: Cohere's, LangChain's and LlamaIndex's drive the server; Jina's bodies are sent."""
 
 from __future__ import annotations
 
@@ -53,10 +53,20 @@ def test_langchains_compressor_ranks(url: str, top_n: int | None) -> None:
     assert ranked[0].metadata["relevance_score"] > ranked[1].metadata["relevance_score"]
 
 
+def test_llamaindexs_postprocessor_ranks(url: str) -> None:
+    jina = pytest.importorskip("llama_index.postprocessor.jinaai_rerank", reason="NOT RUN: bash tests/run installs LlamaIndex's")
+    from llama_index.core.schema import NodeWithScore, TextNode
+
+    nodes = [NodeWithScore(node=TextNode(text=text), score=0.0) for text in TEXTS]
+    ranker = jina.JinaRerank(top_n=2, model=LEXICAL, base_url=f"{url}/v1", api_key="s3cret")
+    ranked = ranker.postprocess_nodes(nodes, query_str="red circle")
+    assert [n.node.get_content() for n in ranked] == [TEXTS[1], TEXTS[2]] and ranked[0].score > ranked[1].score
+
+
 @pytest.mark.parametrize(
     "fields",
     [
-        {"top_n": 2},  # LlamaIndex's and LangChain's clients of Jina
+        {"top_n": 2},  # LangChain's client of Jina
         {"top_n": 2, "return_documents": True},  # Jina's own example
         {"top_n": 2, "return_documents": False, "truncation": True},
     ],

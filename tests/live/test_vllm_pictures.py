@@ -1,4 +1,4 @@
-"""The workbench beside a real vLLM that sees: pictures of every mode on either side give the same ids, usage and scores."""
+"""The workbench beside a real vLLM that sees: pictures of every mode, and clips, give the same ids, usage and scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from workbench.pool import Bench
 from workbench.scorers.vllm import Remote
 from workbench.types import Encoding, PromptInvalid
 
-MARK = "<|vision_start|><|image_pad|><|vision_end|>"
+ROOT = Path(__file__).resolve().parents[2]
+MARKS = {f"{kind}_url": f"<|vision_start|><|{kind}_pad|><|vision_end|>" for kind in ("image", "video")}
 OTHER = "{{- 'Q: ' ~ messages[0].content ~ '\\nD: ' ~ messages[1].content ~ ' yes?\\n' -}}"
 
 
@@ -40,6 +41,11 @@ def parts(*found: dict[str, Any]) -> dict[str, Any]:
     return {"content": list(found)}
 
 
+def clip(name: str) -> dict[str, Any]:
+    data = base64.b64encode((ROOT / "assets" / "scenes" / f"{name}.mp4").read_bytes()).decode()
+    return {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{data}"}}
+
+
 GREY, ALPHA, RED = picture("L", 70, 50, 1), picture("RGBA", 64, 96, 2), picture("RGB", 96, 64, 3)
 DOCUMENTS: dict[str, Any] = {
     "a picture": parts(RED),
@@ -56,6 +62,9 @@ DOCUMENTS: dict[str, Any] = {
     "two with words between": parts(RED, text("then"), GREY, text("é😀")),
     "words in front": parts(text("first"), RED),
     "words alone": "a plain text",
+    "a clip": parts(clip("large-orange-triangle-disappear")),
+    "a clip with words": parts(clip("blue-ring-left"), text("moves")),
+    "a clip and a picture": parts(clip("three-orange-triangles-down"), GREY, text("both")),
 }
 QUERIES: dict[str, Any] = {"a text asks": "red noise", "a picture asks": parts(ALPHA), "both ask": parts(GREY, text("like it"))}
 
@@ -79,7 +88,7 @@ def spelled(content: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """With the placeholders in the text: /tokenize would put a line break behind those it adds, which /rerank does not."""
     media = [part for part in content if part["type"] != "text"]
     words = "\n".join(part["text"] for part in content if part["type"] == "text")
-    return [*media, text(MARK * len(media) + words)] if media and words else content
+    return [*media, text("".join(MARKS[part["type"]] for part in media) + words)] if media and words else content
 
 
 def shown(ask: Any, query: Any, document: Any) -> list[int]:

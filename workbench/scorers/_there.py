@@ -29,6 +29,7 @@ class There:
         self._names: dict[int, str] = {}  # as the vocabulary writes tokens
         self._texts: dict[int, str] = {}  # as people read them
         self._seen: OrderedDict[str, Tokenized] = OrderedDict()
+        self._written: OrderedDict[tuple[int, ...], str] = OrderedDict()
         self._lock = threading.Lock()
         self._down: tuple[float, ModelUnavailable | Busy | None] = (0.0, None)
 
@@ -65,8 +66,16 @@ class There:
             raise error
 
     def text(self, ids: Sequence[int]) -> str:
+        asked = tuple(ids)
+        with self._lock:
+            if (known := self._written.get(asked)) is not None:
+                return known
         answer = self._endpoints.ask("/detokenize", {**named(self._probe.model), "tokens": list(ids)})
-        return str(answer.get("prompt", ""))
+        with self._lock:
+            self._written[asked] = found = str(answer.get("prompt", ""))
+            while len(self._written) > REMEMBERED:
+                self._written.popitem(last=False)
+        return found
 
     def name(self, token_id: int) -> str:
         return self._names.get(token_id) or self.token(token_id)
