@@ -167,7 +167,7 @@ def test_the_command_names_every_token_that_differs(
     with served(Front(None, Stub(rows, mistaken("instruction ignored"), scorer.detokenize))) as url:
         assert workbench_main(["check", url, "--bundle", str(folder), "--json", str(report)]) == 1
     said = capsys.readouterr().out
-    assert "cause: instruction ignored" in said and "'Only law'" in said and "is expected" in said and "is served" in said
+    assert "cause: instruction ignored" in said and "Only law" in said and "is expected" in said and "is served" in said
     assert json.loads(report.read_text(encoding="utf-8"))["causes"] == ["instruction ignored"]
     with served(Front(None, Stub(rows, right, scorer.detokenize))) as url:
         assert workbench_main(["check", url, "--bundle", str(folder), "--strict"]) == 0

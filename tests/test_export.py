@@ -17,10 +17,11 @@ import jsonschema
 import pytest
 
 from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, zip_bundle
-from workbench.export._probes import synthetic_text
+from workbench.export._golden import _hidden
+from workbench.export._probes import Case, synthetic_picture, synthetic_text
 from workbench.pool import Bench
 from workbench.template import read_family, split_facts, template_of
-from workbench.types import Document, Encoding, PromptInvalid, Query, TemplateInvalid, Text, Variant
+from workbench.types import Document, Encoding, Image, PromptInvalid, Query, TemplateInvalid, Text, Variant
 
 ENVIRONMENTS = [
     jinja2.Environment(trim_blocks=t, lstrip_blocks=s, keep_trailing_newline=k)
@@ -31,6 +32,7 @@ INSTRUCTIONS = [
     "Only the colour matters.", "  spaces kept  ", "quote ' and \" and \\ back", "line\nbreak\ttab", "多模态 🌸",
     "{{ braces }} {% tag %} {# comment #}", "#} ends a comment", "\u2028\u200b\x7f",
 ]  # fmt: skip
+ROOT = Path(__file__).resolve().parents[1]
 QUERY, ROWS = Query("q", (Text("q"),)), [Document("d", (Text("d"),))]
 
 
@@ -197,3 +199,16 @@ def test_what_was_edited_without_its_facts_leaves_with_them(bench: Bench, tiny_q
     assert split_facts(prompt) == ("", prompt) and split_facts("{# a remark #}{{ 1 }}")[0] == ""
     _, baked = prove(bench, Variant(str(tiny_qwen3), template_of(prompt)), QUERY, ROWS)
     assert read_family(baked, "x").name == "qwen3-reranker"
+
+
+def test_a_picture_that_may_not_leave_becomes_one_of_ours(bench: Bench) -> None:
+    plain = bench.library.add(synthetic_picture(), "ours")
+    facts = bench.library.probe(plain)
+    assert (facts.width, facts.height) == (64, 64)
+    secret = bench.library.add_file(ROOT / "assets" / "scenarios" / "flip" / "red-star.png", source="mine.png")
+    given = Case("given", Query("q", (Text("Anna"),)), Document("d", (secret, Text("met Bob"))))
+    (hidden,) = _hidden(bench, [given])
+    assert [type(p).__name__ for p in hidden.document.content] == ["Image", "Text"]
+    picture = hidden.document.content[0]
+    assert isinstance(picture, Image) and picture.digest == plain.digest and picture.source == "synthetic picture"
+    assert "Bob" not in str(hidden.document) and "Anna" not in str(hidden.query)

@@ -86,9 +86,8 @@ def from_server(endpoints: Endpoints, renderer: Renderer, model: str = "") -> st
     """
     plain = _shown(endpoints, model, QUERY, DOCUMENT, None)
     asked = _shown(endpoints, model, QUERY, DOCUMENT, INSTRUCTION)
-    default = _default(plain, asked)
     for blank in (", true", ""):  # a blank instruction is the template's own, or blank
-        source = _written(asked, default, blank)
+        source = _written(plain, asked, blank)
         if all(_same(endpoints, renderer, model, source, *tried) for tried in TRIED):
             return source
     raise RequestInvalid(
@@ -112,21 +111,31 @@ def _ids(endpoints: Endpoints, model: str, query: str, document: str, instructio
         raise RequestInvalid(f"shows no template ({error.message})", where=endpoints.name, hint=hint) from error
 
 
-def _default(plain: str, asked: str) -> str | None:
-    """What stands where an instruction would; None where none is read."""
+def _written(plain: str, asked: str, blank: str) -> str:
+    """The template that makes `plain` without an instruction and `asked` with one."""
     before, mark, after = asked.partition(INSTRUCTION)
     if not mark:
-        return None
-    return plain[len(before) : len(plain) - len(after)]  # were it read twice, the proof on further pairs would fail
+        return HEAD + "".join(_pieces(asked))
+    if len(plain) >= len(before + after) and plain.startswith(before) and plain.endswith(after):
+        default = plain[len(before) : len(plain) - len(after)]
+        inserted = f"instruction | default({default!r}{blank})"
+    else:  # words around it come and go with it
+        start = _shared(plain, asked)
+        end = _shared(plain[start:][::-1], asked[start:][::-1])
+        words, _, rest = asked[start : len(asked) - end].partition(INSTRUCTION)
+        before, after = asked[:start], asked[len(asked) - end :]
+        inserted = f"({words!r} ~ instruction ~ {rest!r}) if instruction else {plain[start : len(plain) - end]!r}"
+    return HEAD + "".join((*_pieces(before), "{{- " + inserted + " -}}\n", *_pieces(after)))
 
 
-def _written(asked: str, default: str | None, blank: str) -> str:
-    return HEAD + "".join(_pieces(asked, default, blank))
+def _shared(a: str, b: str) -> int:
+    """How many characters both begin with."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _pieces(asked: str, default: str | None, blank: str) -> Iterator[str]:
-    values = {QUERY: "query", DOCUMENT: "document", INSTRUCTION: f"instruction | default({default!r}{blank})"}
-    for piece in re.split(f"({QUERY}|{DOCUMENT}|{INSTRUCTION})", asked):
+def _pieces(text: str) -> Iterator[str]:
+    values = {QUERY: "query", DOCUMENT: "document"}
+    for piece in re.split(f"({QUERY}|{DOCUMENT})", text):
         if piece:
             yield "{{- " + (values.get(piece) or repr(piece)) + " -}}\n"
 

@@ -136,15 +136,17 @@ def _encoded(
 def _chosen(encoded: Sequence[tuple[Case, Encoding]]) -> list[tuple[Case, Encoding]]:
     """At most fifty: all probes, the longest and shortest given pair, one of each branch and script, then in their order."""
     probes, given = encoded[: len(PROBES)], encoded[len(PROBES) :]
-    first = sorted(given, key=lambda ce: len(ce[1].token_ids))
-    seen, wanted = set(), [*first[-1:], *first[:1]]
+    by_length = sorted(given, key=lambda ce: len(ce[1].token_ids))
+    seen, wanted = set(), [*by_length[-1:], *by_length[:1]]
     for case, encoding in given:
         branch = (_words(encoding), encoding.prompt.text.isascii(), bool(encoding.media))
         if branch not in seen:
             seen.add(branch)
             wanted.append((case, encoding))
-    order = list({id(e): (c, e) for c, e in (*wanted, *given)}.values())
-    return [*probes, *order][:MOST]
+    first: dict[tuple[object, ...], tuple[Case, Encoding]] = {}
+    for case, encoding in (*probes, *wanted, *given):  # the same question is asked once
+        first.setdefault((case.query.content, case.document.content, case.instruction), (case, encoding))
+    return list(first.values())[:MOST]
 
 
 def _words(encoding: Encoding) -> str:

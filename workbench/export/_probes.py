@@ -36,7 +36,7 @@ PROBES = (
     _case("plain", "how do bees find flowers", "Bees see ultraviolet patterns on petals."),
     _case("an instruction is sent", "how do bees find flowers", "Bees see ultraviolet patterns.", "Prefer botany."),
     _case("a blank instruction is the default", "how do bees find flowers", "Taxes are due in April.", ""),
-    _case("shortest", "q", "d"),
+    _case("shortest", "a", "b"),
     _case("longest", "what do bees see", LONG.strip()),
     _case("newlines", "first line\nsecond line", "one\n\ntwo\n\n\nthree"),
     _case("spaces at the edges", "  bees  ", "  petals\t"),
