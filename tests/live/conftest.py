@@ -25,7 +25,7 @@ GOLDEN = json.loads((ROOT / "tests" / "golden" / "vllm_qwen.json").read_text(enc
 TEMPLATE: str = GOLDEN["templates"]["qwen3"]
 SEEING: str = GOLDEN["templates"]["qwen3-vl"]
 ENV = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "PYTHONPATH": ""}
-START_SECONDS = 900  # half a minute on two idle cores; beside other work it has taken ten
+START_SECONDS = 600  # half a minute on two idle cores; beside other work it has taken ten
 
 
 def missing() -> str:
