@@ -48,9 +48,8 @@ class Server:
 
     def ask(self, path: str, body: Any = None) -> Any:
         headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self.key}"} if self.key else {})}
-        data = None if body is None else json.dumps(body).encode()
         try:
-            request = urllib.request.Request(self.address + path, data, headers)
+            request = urllib.request.Request(self.address + path, body and json.dumps(body).encode(), headers)
             with self.opener.open(request, timeout=SECONDS) as answer:
                 return json.loads(answer.read())
         except urllib.error.HTTPError as error:
