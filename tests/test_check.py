@@ -51,6 +51,8 @@ class Stub:
         if path != "/rerank":
             return error(404)
         ids, logit = ([1], 0.0) if body["documents"] == ["d"] and body["query"] == "q" and len(body) < 4 else self._answer(body)
+        if math.isnan(logit):
+            return error(400)
         number = 1 / (1 + math.exp(-logit)) if self.probabilities else logit
         usage = {"usage": {"prompt_tokens": len(ids) + self.extra}} if self.counts else {}
         return JSONResponse({**usage, "results": [{"index": 0, "relevance_score": number}]})
@@ -150,6 +152,16 @@ def test_clear_places_must_hold() -> None:
 
 def test_what_tokenize_shows_must_be_what_is_scored(ask: Any) -> None:
     assert ask(lambda row: (row["token_ids"], row["logit"] + 1), extra=3)[1]["causes"] == ["what is scored is not what is shown"]
+
+
+def test_a_pair_that_is_refused_has_no_number(ask: Any, rows: list[Row], capsys: Any) -> None:
+    def make(row: Row) -> Answer:
+        return row["token_ids"], math.nan if row["covers"] == "scripts" else row["logit"]
+
+    code, report = ask(make)
+    (bad,) = [r for r in report["rows"] if r["wrong"]]
+    assert code == 1 and bad["covers"] == "scripts" and bad["found"] is None and "400" in bad["refused"]
+    assert "refused" in capsys.readouterr().out and "NaN" not in json.dumps(report)
 
 
 def test_what_cannot_be_asked_exits_with_two(folder: Path, tmp_path: Path, capsys: Any) -> None:

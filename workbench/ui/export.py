@@ -19,6 +19,7 @@ import gradio as gr
 
 from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, zip_bundle
 from workbench.export.targets import TARGETS
+from workbench.template import split_facts
 from workbench.types import Document, Query, Text, WorkbenchError
 from workbench.ui import desk
 from workbench.ui.export_view import files_html, offers_html, targets_html, working_html
@@ -52,8 +53,8 @@ class Export:
             variant, baked = prove(self.loop.bench, asked.variants[side], asked.query, asked.rows)
         except WorkbenchError as error:
             return _refused(error)
-        own = desk.recipe(self.loop.bench, values[0])
-        alone = bool(variant.instruction) and variant.template == own
+        own = desk.body_of(self.loop.bench, values[0])
+        alone = bool(variant.instruction) and variant.template is not None and split_facts(variant.template.body)[1] == own
         files = {"template.jinja": baked.encode(), "request.json": _request(asked, side)}
         drawn = (offers_html(variant.instruction or "", files["request.json"]) if alone else "") + files_html(files)
         return drawn, gr.update(**OFF), self._download("template.jinja", files["template.jinja"])

@@ -21,13 +21,16 @@ ABOUT = {
     "request-kwargs.json": "the same with an instruction of its own",
     "README.md": "how to use these files",
 }
-LAST = ("request.json", "request-kwargs.json", "manifest.json", "golden.jsonl", "check.py", "manifest.schema.json", "README.md")
+LAST = (
+    "template.jinja", "request.json", "request-kwargs.json", "manifest.json", "golden.jsonl", "check.py", "manifest.schema.json",
+    "README.md",
+)  # fmt: skip
 MOST = 20_000
 
 
 def files_html(files: Mapping[str, bytes]) -> str:
     """Every file with its name, size and text, in the order of use: what the target starts with first."""
-    order = [*(n for n in files if n not in LAST and n != "template.jinja"), "template.jinja", *(n for n in LAST if n in files)]
+    order = [*(n for n in files if n not in LAST), *(n for n in LAST if n in files)]
     return '<div class="files">' + "".join(_file(name, files[name], ABOUT.get(name, "")) for name in order) + "</div>"
 
 
