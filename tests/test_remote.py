@@ -231,7 +231,7 @@ def test_one_workbench_is_the_remote_of_another(remote: Bench, local: Bench, con
 
 def test_the_command_line_takes_servers(url: str, local: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in.jsonl").write_text(json.dumps({"query": "q", "documents": TEXTS, "template": OTHER}), encoding="utf-8")
-    request = wire.read_rerank({"query": "q", "documents": TEXTS, "template": OTHER}, local)
+    request = wire.read_rerank({"query": "q", "documents": TEXTS, "template": OTHER, "parity": "reference"}, local)
     expected = [r["index"] for r in wire.answer_rerank(local, request)["results"]]
     for flags in (["--model", url], ["--endpoint", url, url.replace("http://", "http://:k@")]):
         out = tmp_path / "out.jsonl"
