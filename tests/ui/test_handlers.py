@@ -105,6 +105,13 @@ def test_what_cannot_be_scored_is_a_sentence(loop: Loop, values: list[Any], at: 
     assert said in verdict and "error" in verdict
 
 
+def test_what_is_stale_is_asked_of_the_fields_as_they_are(loop: Loop, values: list[Any]) -> None:
+    scored = list(loop.on_rank(request(), *values))[-2][3]
+    assert loop.on_stale(scored, *values) == ""
+    assert 'data-stale="b"' in loop.on_stale(scored, *values[:-1], "three")
+    assert 'data-stale="a b"' in loop.on_stale(scored, values[0], values[1], "another query", *values[3:])
+
+
 def test_stop_ends_the_run_of_its_own_session_only(loop: Loop, values: list[Any]) -> None:
     def started(session: str) -> Iterator[Any]:
         steps = loop.on_rank(request(session), *values)

@@ -124,6 +124,14 @@ class Loop:
         drawn += recipe_html(asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
         return drawn + told_html(told)
 
+    def on_stale(self, scored: dict[str, str], *values: Any) -> str:
+        """Which sides changed since they were scored. Asked again after every preview and every run: where these overlap, the one
+        that ends last has looked at fields or scores that are past."""
+        try:
+            return stale_html(desk.read(self.bench, *values).prints, scored)
+        except WorkbenchError:
+            return gr.skip()  # type: ignore[no-any-return]
+
     def on_view(self, event: gr.EventData, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
         """The preview's own switches: which side, which document."""
         data = event._data or {}

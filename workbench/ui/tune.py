@@ -185,11 +185,15 @@ def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
     return {"fn": loop.on_preview, "inputs": [tune.view, tune.scored, *tune.fields], "outputs": tune.previews}
 
 
+def _stale(loop: Loop, tune: Tune) -> dict[str, Any]:
+    return {"fn": loop.on_stale, "inputs": [tune.scored, *tune.fields], "outputs": tune.stale}
+
+
 def _wire_preview(loop: Loop, tune: Tune) -> None:
     # A Textbox of Gradio 6.31 says `input` at key presses alone: a paste, a cut, Backspace would leave the preview behind.
     boxes, editors = (tune.query, tune.a.instruction, tune.b.instruction), (tune.a.template, tune.b.template)
     typed = [*(box.change for box in boxes), *(editor.input for editor in editors), tune.top.target.input]
-    gr.on(typed, **_preview(loop, tune), **LIVE)
+    gr.on(typed, **_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
     tune.preview_head.click(loop.on_view, [tune.view, tune.scored, *tune.fields], [tune.view, *tune.previews], **CLICK)
 
 
@@ -220,7 +224,7 @@ def _wire_intake(loop: Loop, tune: Tune) -> None:
     ]
     tune.add_scene.click(intake.on_gallery, tune.drawn, [tune.gallery, tune.drawn], **LIVE)
     for change in changes:
-        change.then(**_preview(loop, tune), **LIVE)
+        change.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
 
 
 def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
@@ -235,14 +239,14 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     opening = {"fn": loop.on_scenario, "inputs": [tune.scenario, tune.top.current], "outputs": filled}
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": tune.foreign}
-    tune.score.click(**rank, **SCORE)
+    tune.score.click(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
     tune.score.click(**judge, **LIVE)
     tune.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (demo.load(**opening, **WORK), tune.scenario.select(**opening, **WORK)):
         start.then(**_preview(loop, tune), **LIVE)
-        start.then(**rank, **SCORE)
+        start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
         start.then(**judge, **LIVE)
         start.then(lambda: "", None, tune.said, **LIVE)  # what was said of the rows before
     sides = (tune.a, tune.b)
@@ -251,5 +255,5 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
         border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
     )
     for opened in (tune.top.wire(loop, templates, instructions), chosen):
-        opened.then(**_preview(loop, tune), **LIVE)
+        opened.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
         opened.then(**judge, **LIVE)
