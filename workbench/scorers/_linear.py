@@ -76,14 +76,15 @@ def _gated(module: Any) -> bool:
     return all(isinstance(p, PackedLinear) for p in parts) and hasattr(module, "act_fn")
 
 
-def available() -> bool:
-    """Whether this torch has the calls, and they give what `linear` gives."""
+def available(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this torch has the calls for weights of that dtype, and they give what `linear` gives."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     try:
-        probe = torch.nn.Linear(32, 16)
+        probe = torch.nn.Linear(32, 16).to(dtype)
         x = torch.randn(3, 32)
         with torch.no_grad():
-            return bool(torch.allclose(PackedLinear(probe)(x), probe(x), atol=1e-5))
+            exact = torch.nn.functional.linear(x, probe.weight.float(), probe.bias.float())
+            return bool(torch.allclose(PackedLinear(probe)(x), exact, atol=1e-5 if dtype == torch.float32 else 0.05))
     except (RuntimeError, AttributeError, NotImplementedError):
         return False

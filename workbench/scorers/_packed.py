@@ -21,6 +21,8 @@ from workbench.scorers._prefixes import Prefixes
 from workbench.scorers._tree import Symbols, tree
 
 DECODERS = frozenset({"qwen2", "qwen3", "llama", "mistral", "gemma", "qwen3_vl_text"})  # the attention here is all they do
+TOKENS = {"cpu": 1024}  # in one pack: fresh pages cost more than larger products save
+MORE = 8192  # on an accelerator, where attention over a pack is one masked call
 Key = TypeVar("Key")
 
 
@@ -70,8 +72,8 @@ class Packed(Generic[Key]):
         if config.num_hidden_layers > self._deep and not isinstance(self._text.layers[-1], Finals):
             self._text.layers[-1] = Finals(self._text.layers[-1])
         self._cut = isinstance(self._text.layers[-1], Finals)
-        if self._device.type == "cpu" and linear.available():
-            linear.pack(backbone, str(getattr(config, "hidden_act", None) or getattr(config, "hidden_activation", "")))
+        if self._device.type == "cpu":
+            _on_cpu(backbone, config)
         self._prefixes = Prefixes()
         self.counts = Counts()
 
@@ -92,7 +94,7 @@ class Packed(Generic[Key]):
         most = sys.maxsize
         try:
             while packer:
-                pack = packer.take(min(most, budget()))
+                pack = packer.take(min(most, budget(), TOKENS.get(self._device.type, MORE)))
                 found = run(lambda p=pack: self._forward(p, given), len(pack))  # type: ignore[misc]
                 if found is None:
                     packer.put_back()
@@ -158,6 +160,14 @@ class Packed(Generic[Key]):
         mask[0, where] = True
         deep = torch.cat([v.deep for v in shown], 1).to(inputs)
         return {"visual_pos_masks": mask, "deepstack_visual_embeds": list(deep)}
+
+
+def _on_cpu(backbone: Any, config: Any) -> None:
+    """Packed linear layers in the weights' own dtype, float32 between them; all in float32 where there are no such layers."""
+    if linear.available(backbone.dtype):
+        linear.pack(backbone, str(getattr(config, "hidden_act", None) or getattr(config, "hidden_activation", "")))
+    else:
+        backbone.float()
 
 
 def _cut(visuals: Sequence[Visual], low: int, high: int) -> Visual:
