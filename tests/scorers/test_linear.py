@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from transformers import GemmaConfig, Qwen3Config
-from transformers.models.gemma.modeling_gemma import GemmaMLP
-from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
+from transformers.models.gemma.modeling_gemma import GemmaMLP, GemmaRMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm
 
-from workbench.scorers import _linear
+from workbench.scorers import _linear, _norm
 
 pytestmark = pytest.mark.skipif(not _linear.available(), reason="NOT RUN: this torch has no oneDNN linear layers")
 
@@ -53,3 +53,17 @@ def test_an_activation_that_is_not_known_stays_with_torch() -> None:
     _linear.pack(holder, "relu")
     assert not isinstance(holder["mlp"], _linear.GatedMLP)
     assert isinstance(holder["mlp"].gate_proj, _linear.PackedLinear)
+
+
+@torch.inference_mode()
+def test_norms_are_fused_where_that_is_the_same() -> None:
+    own = torch.nn.ModuleDict({"same": Qwen3RMSNorm(32, 1e-6), "other": GemmaRMSNorm(32)})
+    for layer in own.values():
+        layer.weight.copy_(torch.linspace(0.2, 2, 32))
+    x = torch.randn(2, 7, 32)
+    expected = {name: layer(x) for name, layer in own.items()}
+    _norm.fuse(own)
+    assert isinstance(own["same"], _norm.FusedNorm)
+    assert not isinstance(own["other"], _norm.FusedNorm)  # Gemma's weight is one less than its factor
+    for name, layer in own.items():
+        assert torch.allclose(layer(x), expected[name], atol=1e-6)

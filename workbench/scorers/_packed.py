@@ -16,6 +16,7 @@ import torch
 
 from workbench.scorers import _attention as attention
 from workbench.scorers import _linear as linear
+from workbench.scorers import _norm as norm
 from workbench.scorers._packs import Pack, Packer
 from workbench.scorers._prefixes import Prefixes
 from workbench.scorers._tree import Symbols, tree
@@ -164,6 +165,7 @@ class Packed(Generic[Key]):
 
 def _on_cpu(backbone: Any, config: Any) -> None:
     """Packed linear layers in the weights' own dtype, float32 between them; all in float32 where there are no such layers."""
+    norm.fuse(backbone)
     if linear.available(backbone.dtype):
         linear.pack(backbone, str(getattr(config, "hidden_act", None) or getattr(config, "hidden_activation", "")))
     else:
