@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from workbench.__main__ import main
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +42,14 @@ def test_the_command_line_block_runs_as_written(folder: Path) -> None:
     first = json.loads(out.stdout.splitlines()[0])
     assert [r["document"]["text"] for r in first["results"]], first
     assert {p["index"] for p in first["pairs"]} == {0, 1}
+
+
+def test_the_bench_line_runs_as_written(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = [c for c in COMMANDS if " bench " in c]
+    program, *arguments = shlex.split(line)
+    assert [program, *arguments[:2]] == [".venv/bin/python", "-m", "workbench"]
+    assert main(arguments[2:]) == 0
+    assert "four instructions together" in capsys.readouterr().out
 
 
 def test_the_first_two_commands_are_the_set_up() -> None:
