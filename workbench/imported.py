@@ -11,13 +11,15 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.scorers._answers import token_ids
 from workbench.scorers._checkpoint import declared_template
-from workbench.scorers._endpoints import Endpoints
-from workbench.scorers._probe import messages, named
 from workbench.template import Renderer
 from workbench.types import JSON, RequestInvalid, ScoreTemplate, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.scorers._endpoints import Endpoints
 
 QUERY, DOCUMENT, INSTRUCTION = "qvzkxw", "dwjqzk", "ikzvqj"  # words no template says
 OURS = ("template.jinja", "manifest.json")
@@ -97,11 +99,15 @@ def from_server(endpoints: Endpoints, renderer: Renderer, model: str = "") -> st
 
 
 def _shown(endpoints: Endpoints, model: str, query: str, document: str, instruction: str | None) -> str:
+    from workbench.scorers._probe import named
+
     ids = _ids(endpoints, model, query, document, instruction)
     return str(endpoints.ask("/detokenize", {**named(model), "tokens": ids}).get("prompt", ""))
 
 
 def _ids(endpoints: Endpoints, model: str, query: str, document: str, instruction: str | None) -> list[int]:
+    from workbench.scorers._probe import messages
+
     variables: dict[str, JSON] = {} if instruction is None else {"instruction": instruction}
     body = {**messages(model, query, document, variables), "add_special_tokens": False}
     try:

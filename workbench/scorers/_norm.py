@@ -1,6 +1,6 @@
-"""Root-mean-square norms on the CPU in one fused call instead of five passes over memory.
+"""Root-mean-square norms on the CPU in three passes over memory instead of six or more.
 
-Knows nothing of what is normed. A layer is replaced only where the fused call gives what the layer itself gives on a probe.
+Knows nothing of what is normed. A layer is replaced only where this gives what the layer itself gives on a probe.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ class FusedNorm(torch.nn.Module):
         self.weight, self.eps = weight.detach().float(), eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        lengths = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return (x * lengths.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()).mul_(self.weight)
 
 
 def fuse(model: torch.nn.Module) -> None:
