@@ -149,6 +149,8 @@ def _pieces(text: str) -> Iterator[str]:
 def _same(
     endpoints: Endpoints, renderer: Renderer, model: str, source: str, query: str, document: str, instruction: str | None
 ) -> bool:
+    from workbench.scorers._probe import named
+
     text = renderer.render(ScoreTemplate(source), query, document, instruction=instruction).text
     body = {**named(model), "prompt": text, "add_special_tokens": False}
     ours = list(token_ids(endpoints.ask("/tokenize", body)).ids)

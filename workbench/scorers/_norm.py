@@ -17,7 +17,7 @@ class FusedNorm(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         lengths = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return (x * lengths.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()).mul_(self.weight)
+        return (x * lengths.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()).mul_(self.weight)  # type: ignore[no-any-return]
 
 
 def fuse(model: torch.nn.Module) -> None:
