@@ -10,7 +10,7 @@ import pytest
 
 from workbench.__main__ import main
 from workbench.bench import Setting, bench
-from workbench.bench.measure import Figures, _compare
+from workbench.bench.measure import Figures, _compare, kendall
 from workbench.bench.workloads import WORKLOADS, Call, make
 from workbench.types import RequestInvalid, ScoreFailed
 
@@ -79,6 +79,12 @@ def test_sides_that_disagree_are_not_timed() -> None:
         _compare(figures, {"ours": same, "naive": {**same, "logits": [0.1, 0.3]}}, 1e-4)
     with pytest.raises(ScoreFailed, match="token counts"):
         _compare(figures, {"ours": same, "naive": {**same, "ids": [3, 5]}}, 1e-4)
+
+
+def test_kendall() -> None:
+    assert (kendall([1, 2, 3], [4, 5, 6]), kendall([1, 2, 3], [3, 2, 1])) == (1, -1)
+    assert kendall([1, 2, 3], [1, 3, 2]) == pytest.approx(1 / 3)
+    assert kendall([1, 1], [1, 2]) == 0
 
 
 def test_workloads_are_the_same_every_time() -> None:

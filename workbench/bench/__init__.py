@@ -83,7 +83,8 @@ def _row(figures: Figures, against: Sequence[str], flops: object, peak: float) -
     for name in against:
         row[name] = {"seconds": _spread(figures.seconds[name]), "ratio": _spread(figures.ratios(name, OURS))}
     if against:
-        row["logits"] = {"largest_difference": figures.apart, "spread": round(figures.spread, 4)}
+        spread, tau = round(figures.spread, 4), round(figures.tau, 4)
+        row["logits"] = {"largest_difference": figures.apart, "spread": spread, "kendall_tau": tau}
     return row
 
 
@@ -129,7 +130,7 @@ def table(found: dict[str, JSON]) -> str:
             ratio = peer["ratio"]
             lines.append(
                 f"  {name[:24]:24}{'':32}{peer['seconds']['median']:9.3f}   × {ratio['median']:.2f}"
-                f" ({ratio['min']:.2f} to {ratio['max']:.2f})"
+                f" ({ratio['min']:.2f} to {ratio['max']:.2f}), τ {row['logits']['kendall_tau']:.3f}"
             )
     return "\n".join(lines)
 

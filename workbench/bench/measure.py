@@ -75,6 +75,7 @@ class Figures:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     tokens: int = 0
     apart: float = 0.0  # the largest difference of two sides' logits
+    tau: float = 1.0  # the smallest Kendall τ of two sides' orders
     spread: float = 0.0  # standard deviation of the logits, so that the difference can be judged
 
     def median(self, side: str) -> float:
@@ -109,6 +110,7 @@ def _compare(figures: Figures, answers: Mapping[str, dict[str, JSON]], tolerance
             raise ScoreFailed(f"{name} was given other token counts than {first[0]}", where=figures.call.name)
         apart = max(abs(a - b) for a, b in zip(answer["logits"], first[1]["logits"], strict=True))
         figures.apart = max(figures.apart, apart)
+        figures.tau = min(figures.tau, kendall(answer["logits"], first[1]["logits"]))
         if apart > tolerance:
             raise ScoreFailed(f"{name} is {apart:.2g} off {first[0]}'s logits, {tolerance:g} allowed", where=figures.call.name)
 
@@ -118,3 +120,10 @@ def _note(figures: Figures, answers: Mapping[str, dict[str, JSON]]) -> None:
         figures.seconds.setdefault(name, []).append(sum(answer["seconds"]))
         figures.latencies.setdefault(name, []).extend(answer["seconds"])
         figures.counts[name] = answer["counts"]
+
+
+def kendall(a: Sequence[float], b: Sequence[float]) -> float:
+    """Kendall's τ-a: pairs in the same order less pairs in the other, as a share of all pairs; a tie is neither."""
+    pairs = [(i, j) for i in range(len(a)) for j in range(i)]
+    signs = [(a[i] > a[j]) - (a[i] < a[j]) for i, j in pairs]
+    return sum(s * ((b[i] > b[j]) - (b[i] < b[j])) for s, (i, j) in zip(signs, pairs, strict=True)) / max(len(pairs), 1)
