@@ -10,7 +10,7 @@ import pytest
 
 from workbench.__main__ import main
 from workbench.bench import Setting, bench
-from workbench.bench.measure import Figures, _compare, kendall
+from workbench.bench.measure import Figures, _compare, kendall, turned
 from workbench.bench.workloads import WORKLOADS, Call, make
 from workbench.types import RequestInvalid, ScoreFailed
 
@@ -79,6 +79,11 @@ def test_sides_that_disagree_are_not_timed() -> None:
         _compare(figures, {"ours": same, "naive": {**same, "logits": [0.1, 0.3]}}, 1e-4)
     with pytest.raises(ScoreFailed, match="token counts"):
         _compare(figures, {"ours": same, "naive": {**same, "ids": [3, 5]}}, 1e-4)
+
+
+def test_every_round_has_other_words() -> None:
+    assert turned("w20000 <|image_pad|> w139999", 0) == "w20000 <|image_pad|> w139999"
+    assert turned("w20000 <|image_pad|> w139999", 1) == "w27919 <|image_pad|> w27918"
 
 
 def test_kendall() -> None:

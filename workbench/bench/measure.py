@@ -6,6 +6,7 @@ Knows nothing of models; a side is a process that answers JSON lines.
 from __future__ import annotations
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from workbench.bench.workloads import Call
 from workbench.types import JSON, ModelUnavailable, ScoreFailed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+WORD = re.compile(r"\bw(\d+)")
+FIRST, COUNT = 20000, 120000  # of the words that workloads are made of
 TOLERANCE = 1e-4  # float32 logits of two sides
 
 
@@ -36,10 +39,11 @@ class Side:
         )
         self.ready = float(self._read()["ready"])
 
-    def run(self, call: Call) -> dict[str, JSON]:
+    def run(self, call: Call, turn: int = 0) -> dict[str, JSON]:
+        """Each turn has other words, so that no side can answer from what it kept of the turn before."""
         mark = " <|vision_start|><|image_pad|><|vision_end|> " if call.pictures else " "
         rows = [
-            (f"{front}{mark}{text} {tail}", call.pictures[i] if call.pictures else -1)
+            (turned(f"{front}{mark}{text} {tail}", turn), call.pictures[i] if call.pictures else -1)
             for i, (front, text, tail) in enumerate(call.rows)
         ]
         assert self._process.stdin is not None
@@ -94,7 +98,7 @@ def measure(sides: Sequence[Side], calls: Sequence[Call], rounds: int, tolerance
     figures = [Figures(c) for c in calls]
     for turn in range(rounds + 1):
         for at, call in enumerate(calls):
-            answers = {side.name: side.run(call) for side in sides}
+            answers = {side.name: side.run(call, turn) for side in sides}
             if turn == 0:
                 _compare(figures[at], answers, tolerance)
             else:
@@ -120,6 +124,11 @@ def _note(figures: Figures, answers: Mapping[str, dict[str, JSON]]) -> None:
         figures.seconds.setdefault(name, []).append(sum(answer["seconds"]))
         figures.latencies.setdefault(name, []).extend(answer["seconds"])
         figures.counts[name] = answer["counts"]
+
+
+def turned(text: str, turn: int) -> str:
+    """The same text in other words, one for one."""
+    return WORD.sub(lambda m: f"w{FIRST + (int(m[1]) - FIRST + 7919 * turn) % COUNT}", text)
 
 
 def kendall(a: Sequence[float], b: Sequence[float]) -> float:

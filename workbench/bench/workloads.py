@@ -79,7 +79,7 @@ def _edit(rng: random.Random, documents: int, tokens: int, queries: int) -> Work
 
     def rows(instruction: int = 0, tail: int = 0, edited: int | None = None) -> tuple[tuple[str, str, str], ...]:
         front = f"{system} {asked[instruction]} {query}"
-        return tuple((front, f"{t} w7" if i == edited else t, tails[tail]) for i, t in enumerate(texts))
+        return tuple((front, f"{t} w20007" if i == edited else t, tails[tail]) for i, t in enumerate(texts))
 
     return Workload((
         Call("all new", rows()),
