@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,16 @@ def test_nothing_is_held_behind(bench: Bench, fresh: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "tree", lambda rows: roots.append(real(rows)) or roots[-1])
     margins(fresh, encode(bench, fresh, [query("bees")], texts(12)))
     assert roots and not any(n.kept for root in roots for n in root.walk())
+
+
+def test_calls_at_once_do_not_disturb_each_other(bench: Bench, fresh: Any) -> None:
+    batches = [encode(bench, fresh, [query(f"bees {i}")], texts(10 + i)) for i in range(4)]
+    apart = [margins(fresh, b) for b in batches]
+    fresh.forget()
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            assert list(pool.map(lambda b: margins(fresh, b), batches)) == [pytest.approx(a, abs=1e-5) for a in apart]
+            fresh._memory.clear()
 
 
 def test_half_precision_keeps_the_order(bench: Bench, tiny_qwen3: Path, fresh: Any) -> None:

@@ -5,6 +5,7 @@ Knows nothing of models. Few and small: a front is kept while it is among the la
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,19 +36,21 @@ class Front:
 
 
 class Prefixes:
-    """Fronts by falling age, the latest last."""
+    """Fronts by falling age, the latest last. Several calls may be on their way at once."""
 
     def __init__(self) -> None:
         self._fronts: list[Front] = []
+        self._lock = threading.Lock()
 
     def add(self, pack: Pack, rows: Sequence[HasSymbols]) -> None:
         """Keeps the fronts that many rows of the pack share. Its nodes still have their keys and values."""
-        for node in pack.keep:
-            symbols = rows[node.row].symbols[: node.end]
-            if len(node.children) >= FRONT and not self._known(symbols):
-                self._fronts.append(Front(symbols.copy(), _joined([*node.path(), node])))
-        while len(self._fronts) > ENTRIES or sum(f.bytes() for f in self._fronts) > BYTES:
-            self._fronts.pop(0)
+        with self._lock:
+            for node in pack.keep:
+                symbols = rows[node.row].symbols[: node.end]
+                if len(node.children) >= FRONT and not self._known(symbols):
+                    self._fronts.append(Front(symbols.copy(), _joined([*node.path(), node])))
+            while len(self._fronts) > ENTRIES or sum(f.bytes() for f in self._fronts) > BYTES:
+                self._fronts.pop(0)
 
     def attach(self, packer: Packer, root: Node, rows: Sequence[HasSymbols]) -> None:
         """Gives the tops of a tree the keys and values that are kept for them."""
@@ -60,12 +63,11 @@ class Prefixes:
     def _longest(self, row: Symbols, start: int) -> tuple[Front, int] | None:
         """The front that has most of its start in common with a row, and how much, where that is worth it beyond `start`; it
         becomes the latest."""
-        if not self._fronts:
-            return None
-        length, at = max((common(f.symbols, row), i) for i, f in enumerate(self._fronts))
-        if length < start + WORTH:
-            return None
-        self._fronts.append(found := self._fronts.pop(at))
+        with self._lock:
+            length, at = max(((common(f.symbols, row), i) for i, f in enumerate(self._fronts)), default=(0, 0))
+            if length < start + WORTH:
+                return None
+            self._fronts.append(found := self._fronts.pop(at))
         return found, length
 
     def _known(self, symbols: Symbols) -> bool:
