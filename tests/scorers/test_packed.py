@@ -209,3 +209,20 @@ def test_half_precision_keeps_the_order(bench: Bench, tiny_qwen3: Path, fresh: A
     exact, rough = torch.tensor(margins(fresh, batch)), torch.tensor(margins(half, batch))
     assert float((exact - rough).abs().max()) < 0.1
     assert torch.corrcoef(torch.stack([exact, rough]))[0, 1] > 0.99
+
+
+def test_the_stock_model_is_half_precision_throughout(bench: Bench, tiny_qwen3: Path) -> None:
+    """What a server in half precision computes: the noise of exported scores is measured with it."""
+    from workbench import scorers
+    from workbench.scorers._checkpoint import open_checkpoint
+
+    half: Any = scorers.load(open_checkpoint(str(tiny_qwen3), bench.families), bench.library, device="cpu", dtype="bfloat16")
+    half.stock()
+    batch = encode(bench, half, [query("bees")], texts(6))
+    model = AutoModelForCausalLM.from_pretrained(tiny_qwen3, dtype=torch.bfloat16).eval()
+    rows, (true, false) = model.get_output_embeddings().weight.detach().float(), half._labels
+    with torch.inference_mode():
+        states = [model.model(torch.tensor([e.token_ids])).last_hidden_state[0, -1].float() for e in batch]
+    expected = [float(h @ (rows[true] - rows[false])) for h in states]
+    assert margins(half, batch) == pytest.approx(expected, abs=0.02)
+    assert half._decoder is None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from workbench.export._probes import PROBES, Case, synthetic_picture, synthetic_text
 from workbench.pool import Bench, Pool
 from workbench.ranking import make_pair
-from workbench.scorers import Scorer
+from workbench.scorers import RunsStock, Scorer
 from workbench.scorers._ids import ReadsIds
 from workbench.scorers._jobs import contents
 from workbench.types import (
@@ -177,6 +177,8 @@ def _noise(bench: Bench, scorer: Scorer, encodings: Sequence[Encoding], scores: 
     pool = bench.pool
     other = Pool(pool.families, pool.library, pool.shipped, pool.device, "bfloat16", pool.offered_only, overrides=pool.overrides)
     halved = other.get(scorer.name)
+    if isinstance(halved, RunsStock):  # ours keeps float32 between the layers, and servers do not
+        halved.stock()
     gaps = [s.logit - scores[i].logit for i, s in halved.score(encodings) if isinstance(s, Score)]
     halved.sleep()
     if len(gaps) < len(scores):

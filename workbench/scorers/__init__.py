@@ -84,6 +84,15 @@ class Explains(Protocol):
         ...
 
 
+@runtime_checkable
+class RunsStock(Protocol):
+    """A scorer that has a faster way of its own and can do without."""
+
+    def stock(self) -> None:
+        """From the next score on, the model as transformers has it, all of it in its dtype: what servers compute."""
+        ...
+
+
 def kinds() -> tuple[str, ...]:
     """Names of the score types: the public modules of this folder."""
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))

@@ -48,7 +48,7 @@ class YesNo(Local):
         self._temperature = float(config.get("temperature") or self.family.temperature)
         self._rows, self._bias = torch.empty(0), 0.0  # float32 [labels or 1, hidden]
         self._decoder: Decoder | None = None
-        self._memory = Memory()
+        self._memory, self._stock = Memory(), False
 
     # ------------------------------------------------------------ without weights
     def encode(self, pair: Pair) -> Encoding:
@@ -107,7 +107,10 @@ class YesNo(Local):
     @property
     def _packs(self) -> bool:
         """Whether rows are packed and share their fronts: what every causal decoder with plain attention takes."""
-        return not self.family.bidirectional and serves(self._checkpoint.config)
+        return not self._stock and not self.family.bidirectional and serves(self._checkpoint.config)
+
+    def stock(self) -> None:
+        self._stock = True
 
     def _ready(self, backbone: Any) -> None:
         if self._packs:
