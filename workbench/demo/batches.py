@@ -19,6 +19,8 @@ from workbench.demo.scenes import DIRECTIONS, FACETS, Scene, fact, random_pair, 
 CLASSES: dict[str, list[str | int | None]] = {facet: [None, *values] for facet, values in FACETS.items()}
 UNKNOWN = -1  # neither told nor known to be absent: the size of a thing in between, the side of one that lies anywhere
 EMPTY = Branch((), (), 0)
+TORN = 0.08  # the share of questions whose prompt lacks its last newline: there the model learns to know nothing
+COIN = 0.5  # the label of such a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Batch:
 
     packed: Packed
     ends: torch.Tensor  # [pair, 2] row and last token
-    labels: torch.Tensor  # [pair] 1 or 0
+    labels: torch.Tensor  # [pair] 1 or 0; COIN where the prompt is torn
     agree: torch.Tensor  # [pair, facet] whether the document agrees with what the query tells; -1: it tells nothing
     told: torch.Tensor  # [pair, 2 · facet] the facts of the query, then of the document, as classes; -1: unknown
     caption_at: torch.Tensor  # [token, 2] row and place before a caption's token
@@ -84,21 +86,23 @@ class Batches:
         return side.text if side.kind == "caption" else self.pool.find(side.kind, side.scene, rng)
 
     def question(self, rng: random.Random, mix: Mix, opening: str) -> tuple[Row, list[float], list[tuple[Side, Side]]]:
-        """As many documents as the row has room for."""
+        """As many documents as the row has room for. Now and then of a whole prompt, the tail is torn."""
         asked = question(rng, mix, 16)
+        torn = opening == OPEN and rng.random() < TORN
+        close = CLOSE.removesuffix("\n") if torn else CLOSE
         shown: list[str | Item] = []
         seen = self.show(asked.query, rng)
         room = self.length - len(self.packer.question(asked.instruction, seen, [], opening).trunk.ids)
         for side in asked.documents:
             made = self.show(side, rng)
-            branch = self.packer.side("", made, CLOSE) if isinstance(made, Item) else self.packer.branch(made + CLOSE)
+            branch = self.packer.side("", made, close) if isinstance(made, Item) else self.packer.branch(made + close)
             room -= len(branch.ids)
             if room < 0:
                 break
             shown.append(made)
-        labels = [float(label) for label in asked.labels[: len(shown)]]
+        labels = [COIN if torn else float(label) for label in asked.labels[: len(shown)]]
         sides = [(asked.query, side) for side in asked.documents[: len(shown)]]
-        return self.packer.question(asked.instruction, seen, shown, opening), labels, sides
+        return self.packer.question(asked.instruction, seen, shown, opening, close), labels, sides
 
     def captions(self, rng: random.Random, mix: Mix) -> Row:
         """Pictures and clips, each with a sentence that tells all of it."""

@@ -47,14 +47,24 @@ SINGLE_VERBS = {
 }  # fmt: skip
 
 # {o} a noun phrase, {v} a verb with -ing, {w} the same verb in a sentence, {d} a direction; {c} colour, {s} shape.
-OBJECT_FORMS = ("a {c} {s}", "{c} {s}", "the {c} {s}", "one {c} {s}", "a {s} in {c}", "a {s}, {c}", "a {s} that is {c}")
-GROUP_FORMS = ("{n} {c} {s}", "{n} {s} in {c}", "{n} {s} that are {c}", "{n} {s}, all {c}", "{c} {s}, {n} of them")
+OBJECT_FORMS = ("a {c} {s}", "{c} {s}", "the {c} {s}", "one {c} {s}", "a {s} in {c}", "a {s}, {c}", "a {s} that is {c}",
+                "a {s} painted {c}", "a {s} of {c} colour", "a {s} whose colour is {c}", "a {s} drawn in {c}", "any {c} {s}",
+                "a {s} with the colour {c}", "this {c} {s}", "a {c} one, a {s}")
+GROUP_FORMS = ("{n} {c} {s}", "{n} {s} in {c}", "{n} {s} that are {c}", "{n} {s}, all {c}", "{c} {s}, {n} of them",
+               "{n} {s} painted {c}", "{n} {s} of {c} colour", "{n} {s} drawn in {c}", "{n} {s}, each of them {c}",
+               "{n} {s} whose colour is {c}", "just {n} {c} {s}")
 STILL_FORMS = ("{o}", "{o}.", "a picture of {o}", "an image of {o}", "there is {o}", "this shows {o}", "we see {o}",
-               "{o} on a {b} background", "a drawing of {o}", "here is {o}")  # fmt: skip
+               "{o} on a {b} background", "a drawing of {o}", "here is {o}",
+               "{o} is shown", "a sketch of {o}", "a view of {o}", "the picture shows {o}", "{o} in a picture", "look at {o}",
+               "I see {o}", "{o} is what this shows", "in the picture: {o}", "a close look at {o}")  # fmt: skip
 MOVING_FORMS = ("{o} {v} {d}", "{o} {v} {d}.", "{o} that {w} {d}", "{o} {w} {d}", "a clip of {o} {v} {d}",
-                "{v} {d}: {o}", "there is {o} {v} {d}", "a video in which {o} {w} {d}")  # fmt: skip
-ORDER_FORMS = ("{d}, then {e}", "{d} and then {e}", "first {d}, then {e}", "{d} then {e}", "first {d} and then {e}")
-PAIR_FORMS = ("{o} {r} {p}", "{o} is {r} {p}", "{o}, {r} {p}", "there is {o} {r} {p}", "a picture of {o} {r} {p}")
+                "{v} {d}: {o}", "there is {o} {v} {d}", "a video in which {o} {w} {d}",
+                "a film of {o} {v} {d}", "this shows {o} {v} {d}", "we see {o} {v} {d}", "a recording where {o} {w} {d}",
+                "look how {o} {w} {d}", "here {o} {w} {d}", "watch {o} {v} {d}", "{o}, {v} {d}")  # fmt: skip
+ORDER_FORMS = ("{d}, then {e}", "{d} and then {e}", "first {d}, then {e}", "{d} then {e}", "first {d} and then {e}",
+               "{d}, after that {e}", "{d} before going {e}", "{d}, followed by {e}", "{d}, later {e}")
+PAIR_FORMS = ("{o} {r} {p}", "{o} is {r} {p}", "{o}, {r} {p}", "there is {o} {r} {p}", "a picture of {o} {r} {p}",
+              "we see {o} {r} {p}", "this shows {o} {r} {p}", "{o} lies {r} {p}", "{o} stands {r} {p}")
 SIDE_FORMS = {"left": ("{o} on the left and {p} on the right", "on the left {o}, on the right {p}"),
               "above": ("{o} at the top and {p} at the bottom", "{o} on top, {p} underneath")}  # fmt: skip
 PARTIAL_FORMS = {

@@ -82,6 +82,33 @@ ALL = (
     "Given a query, find the documents that match it.", "Show what the query asks for.", "Answer the query.",
 )  # fmt: skip
 
+# The same in many more words: {d} one of the words for what a thing is made of, {v} a way of asking, {w} how much of it.
+DETAIL = ("detail", "aspect", "feature", "property", "attribute", "part", "facet", "thing")
+DETAILS = tuple(word[:-1] + "ies" if word.endswith("y") else word + "s" for word in DETAIL)
+EVERY = (
+    "Every {d} must match.", "Every {d} has to be right.", "Every {d} counts.", "Every {d} matters.", "Each {d} matters.",
+    "Each {d} must be the same.", "Each and every {d} must agree.", "Each {d} is to match.", "Every {d} decides.", "Every {d}.",
+    "No {d} may differ.", "Not one {d} may differ.", "Do not leave out any {d}.", "Match each {d}.", "Compare every {d}.",
+    "Every single {d} must be right.", "Check every {d}.", "Look at each {d} of the query.", "Judge by every {d}.",
+    "It must agree in every {d}.", "The document must match in every {d}.", "A candidate must have each {d} right.",
+)  # fmt: skip
+EACH = (
+    "All {d} must match.", "All {d} have to match.", "All {d} count.", "All {d} matter.", "All the {d} must agree.",
+    "All {d} have to be the same.", "Match all {d}.", "Match all of the {d}.", "Compare all {d}.", "Check all {d}.",
+    "Consider all {d}.", "Judge by all {d} together.", "All {d} together decide.", "The same in all {d}.",
+    "Same {d}, all of them.", "It has to be the same in all {d}.", "The document must agree in all {d}.",
+    "Find documents that agree in all {d}.",
+)  # fmt: skip
+ASKS = ("Find", "Find me", "Show", "Show me", "Retrieve", "Give me", "I want", "I need", "Look for", "Search for", "Match",
+        "Rank by")  # fmt: skip
+WHOLE = ("everything", "all", "all that", "the whole of what", "just what", "precisely what", "exactly what", "what",
+         "every thing")  # fmt: skip
+SUMS = ("Everything", "All", "All that", "The whole of what", "What")
+SAYS = ("the query says", "the query asks for", "the query names", "the query mentions", "the query tells", "the query describes",
+        "is in the query", "is described", "is asked for", "I describe", "I ask for")  # fmt: skip
+MUST = ("must match", "has to match", "must be right", "counts", "matters", "must agree", "decides", "must be the same",
+        "is needed")  # fmt: skip
+
 # Never used in training.
 HELD_ONE = (
     "Nothing matters except the {n}.", "The only thing that counts is the {n}.", "Show me documents of the same {n}.",
@@ -98,7 +125,7 @@ def instruction(facets: Sequence[str], rng: random.Random, *, held: bool = False
     if EVERYTHING in facets:
         if not held and rng.random() < 0.15:
             return DEFAULT
-        return _vary(rng.choice(HELD_ALL if held else ALL), rng)
+        return _vary(rng.choice(HELD_ALL) if held else _all(rng), rng)
     others = [f for f in NOUNS if f not in facets]
     if len(facets) == 2:
         named, form = [*rng.sample(list(facets), 2), rng.choice(others)], rng.choice(BOTH)
@@ -109,6 +136,22 @@ def instruction(facets: Sequence[str], rng: random.Random, *, held: bool = False
     n = own[0] if rng.random() < 0.4 else rng.choice(own)
     m, k = (rng.choice(NOUNS[other]) for other in named[1:])
     return _vary(form.format(n=n, m=m, k=k), rng)
+
+
+def _all(rng: random.Random) -> str:
+    """A way to say that everything counts, from the list or composed; never one of those kept apart."""
+    roll = rng.random()
+    if roll < 0.4:
+        return rng.choice(ALL)
+    if roll < 0.6:
+        made = rng.choice(EVERY).format(d=rng.choice(DETAIL))
+    elif roll < 0.75:
+        made = rng.choice(EACH).format(d=rng.choice(DETAILS))
+    elif roll < 0.9:
+        made = f"{rng.choice(ASKS)} {rng.choice(WHOLE)} {rng.choice(SAYS)}."
+    else:
+        made = f"{rng.choice(SUMS)} {rng.choice(SAYS)} {rng.choice(MUST)}."
+    return rng.choice(ALL) if made in HELD_ALL else made
 
 
 def _vary(text: str, rng: random.Random) -> str:

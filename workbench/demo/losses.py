@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from workbench.demo.batches import CLASSES, UNKNOWN, Batch
+from workbench.demo.batches import CLASSES, COIN, UNKNOWN, Batch
 from workbench.demo.forward import Features, layers, margins
 from workbench.demo.packing import Packer
 from workbench.demo.plan import Stage
@@ -81,7 +81,7 @@ class Losses(torch.nn.Module):
         hidden = levels[-1]
         margin = margins(model, hidden, batch.ends, *labels)
         loss = answer = F.binary_cross_entropy_with_logits(margin, batch.labels)
-        right = ((margin > 0) == (batch.labels > 0.5)).float().mean().item()
+        right = ((margin > 0) == (batch.labels > COIN))[batch.labels != COIN].float().mean().item()
         told = {"answer": answer.item(), "accuracy": right} if features else {"words": right}
         if len(batch.caption_ids):
             weight = model.model.language_model.embed_tokens.weight
