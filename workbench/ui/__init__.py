@@ -35,7 +35,9 @@ def build(bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = A
 
 def mount_options() -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs beside the page itself: the look, and nothing from elsewhere."""
-    script, style = ((ASSETS / name).read_text(encoding="utf-8") for name in ("workbench.js", "style.css"))
+    script, style = (
+        "\n".join(p.read_text(encoding="utf-8") for p in sorted(ASSETS.glob(f"*.{kind}"))) for kind in ("js", "css")
+    )
     return {
         "theme": theme(),
         # Through `css=` every rule would come twice, once behind Gradio's own prefix, and rules on body would lose.

@@ -54,7 +54,9 @@ class Export:
         except WorkbenchError as error:
             return _refused(error)
         own = desk.body_of(self.loop.bench, values[0])
-        alone = bool(variant.instruction) and variant.template is not None and split_facts(variant.template.body)[1] == own
+        alone = (
+            bool(variant.instruction) and variant.template is not None and split_facts(variant.template.body)[1] == own
+        )
         files = {"template.jinja": baked.encode(), "request.json": _request(asked, side)}
         drawn = (offers_html(variant.instruction or "", files["request.json"]) if alone else "") + files_html(files)
         return drawn, gr.update(**OFF), self._download("template.jinja", files["template.jinja"])
@@ -120,7 +122,9 @@ def build(loop: Loop, tune: Tune, tab: gr.Tab) -> None:
             [("A · Baseline", "a"), ("B · Draft", "b")], value="b", elem_id="export-side", label="Which side",
             show_label=False, container=False,
         )  # fmt: skip
-        synthetic = gr.Checkbox(False, elem_id="export-synthetic", label="Made-up documents", container=False, min_width=0)
+        synthetic = gr.Checkbox(
+            False, elem_id="export-synthetic", label="Made-up documents", container=False, min_width=0
+        )
         check = gr.Button("Check", elem_id="export-check", size="sm", min_width=0)
         target = gr.Dropdown(
             [(t.title.replace("`", ""), name) for name, t in TARGETS.items()], value="vllm", elem_id="export-target",
@@ -129,7 +133,9 @@ def build(loop: Loop, tune: Tune, tab: gr.Tab) -> None:
         archive = gr.DownloadButton(
             "Download bundle", elem_id="export-zip", size="sm", variant="primary", min_width=0, interactive=False
         )
-        template = gr.DownloadButton("template.jinja", elem_id="export-template", size="sm", min_width=0, interactive=False)
+        template = gr.DownloadButton(
+            "template.jinja", elem_id="export-template", size="sm", min_width=0, interactive=False
+        )
     files = panel(name="export-files")
     fields, shown = [side, target, synthetic, *tune.fields], [files, archive, template]
     for event in (tab.select, side.input, target.input, synthetic.input):

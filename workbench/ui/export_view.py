@@ -57,7 +57,8 @@ def targets_html(rows: Sequence[TargetRow], chosen: str, pairs: int) -> str:
 def _target(row: TargetRow, chosen: bool) -> str:
     said = row.why_not or f"{row.same} of {row.asked} pairs equal" + "".join(f"; {n}" for n in row.notes)
     differences = "".join(
-        f'<li class="mono">{esc(d.covers)}, token {d.at}: {_ids(d.golden)} → {_ids(d.target)}</li>' for d in row.differences
+        f'<li class="mono">{esc(d.covers)}, token {d.at}: {_ids(d.golden)} → {_ids(d.target)}</li>'
+        for d in row.differences
     )
     inner = f"<ul>{differences}</ul>" if chosen and differences else ""
     mark = "✓" if row.ok else "✗"

@@ -22,7 +22,9 @@ def recipe_html(
     """`there`: the same pair by the other recipe; None where it was not asked for. `sharpness` is a family's temperature."""
     followed = here.pair.parity
     if followed != target:
-        return _line(followed, "", f"Scored {NAMES[followed]}, whatever the target says: the server follows its own recipe.")
+        return _line(
+            followed, "", f"Scored {NAMES[followed]}, whatever the target says: the server follows its own recipe."
+        )
     name = NAMES[OTHER[followed]]
     if there is None:
         said, mark = f"not compared with the prompt {name}: it is long", ""

@@ -67,7 +67,9 @@ class Border:
         there = self.loop.bench.pool.offered()
         return [offer for offer in OFFERS if offer.name in there and (offer.media or not media)][:2]
 
-    def on_offer(self, event: gr.EventData, current: str, template_a: str, template_b: str) -> Iterator[tuple[Any, ...]]:
+    def on_offer(
+        self, event: gr.EventData, current: str, template_a: str, template_b: str
+    ) -> Iterator[tuple[Any, ...]]:
         """A click on an offered model: as if its name had been chosen from the menu. Outputs as `Loop.on_model`."""
         name = (event._data or {}).get("model")
         if name not in [offer.name for offer in OFFERS]:

@@ -1,0 +1,62 @@
+"""The query row: which scenario, the query with its pictures, Score and Stop, and the notes beneath.
+
+Knows nothing of documents or editors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from workbench.scenario import titles
+from workbench.ui.intake import Intake
+from workbench.ui.loop import Loop
+from workbench.ui.top import Top
+from workbench.ui.widgets import CLICK, WORK, button, line, panel
+
+
+@dataclass
+class Ask:
+    """`parts`: the query's pictures and clips as plain values; `look`: the need and what to look at."""
+
+    scenario: gr.Dropdown
+    query: gr.Textbox
+    files: gr.UploadButton
+    media: gr.HTML
+    score: gr.Button
+    stop: gr.Button
+    look: gr.HTML
+    parts: gr.State
+
+
+def build(loop: Loop, top: Top) -> Ask:
+    found, parts = titles(loop.scenarios), gr.State([])
+    with gr.Column(elem_id="ask", elem_classes="sheet"):
+        with gr.Row(elem_id="ask-row"):
+            scenario = gr.Dropdown(
+                [(title, name) for name, title in found.items()], value=next(iter(found), None), elem_id="scenario",
+                label="Scenario", show_label=False, container=False, filterable=False,
+            )  # fmt: skip
+            media = panel(name="query-media", events=True)
+            query = line("query", placeholder="Query", label="Query", most=4)
+            files = gr.UploadButton(
+                "+ picture", elem_id="query-files", file_types=["image", "video"], file_count="multiple", size="sm",
+                variant="secondary", min_width=0,
+            )  # fmt: skip
+            score = button("Score", name="score", go=True)
+            stop = button("Stop", name="stop")
+        with gr.Row(elem_id="notes"):
+            look = panel(name="look")
+            top.knows.render()
+    return Ask(scenario, query, files, media, score, stop, look, parts)
+
+
+def wire(loop: Loop, ask: Ask, said: gr.HTML) -> list[Any]:
+    """The events that change the query's pictures, for the caller to add what follows."""
+    intake, media = Intake(loop), [ask.parts, ask.media]
+    return [
+        ask.files.upload(intake.on_query_files, [ask.files, ask.parts], [*media, said], **WORK),
+        ask.media.click(intake.on_query_media, ask.parts, media, **CLICK),
+    ]
