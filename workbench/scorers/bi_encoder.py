@@ -16,6 +16,8 @@ from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
 from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers._ids import Task
+from workbench.scorers._pooled import PoolsTexts, unit
 from workbench.scorers._towers import TYPES, Towers
 from workbench.scorers._vectors import Apart, cosine, vectors
 from workbench.scorers._visual import VisualEmbedding
@@ -31,8 +33,10 @@ def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtyp
     return BiEncoder(checkpoint, library, device=device, dtype=dtype)
 
 
-class BiEncoder(Apart):
+class BiEncoder(PoolsTexts):
     """One checkpoint. Pooling and Dense layers run in float32."""
+
+    task: Task | None = "embed"
 
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
@@ -71,6 +75,9 @@ class BiEncoder(Apart):
             with torch.inference_mode():
                 found.append(torch.stack([self._dense(layout.pool(hidden, self._modes[p])) for p in self._modes]))
         return found
+
+    def _pooled_of(self, reading: torch.Tensor, activate: bool) -> torch.Tensor:
+        return unit(reading[list(self._modes).index("vllm")], activate)
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
         which = list(self._modes).index(encoding.pair.parity)

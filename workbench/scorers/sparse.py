@@ -17,7 +17,9 @@ from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
 from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._vectors import Apart, cosine, vectors
+from workbench.scorers._ids import Task
+from workbench.scorers._pooled import PoolsTexts
+from workbench.scorers._vectors import cosine, vectors
 from workbench.scorers._windows import typed, windows
 from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
 
@@ -28,8 +30,10 @@ def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtyp
     return Sparse(checkpoint, library, device=device, dtype=dtype)
 
 
-class Sparse(Apart):
+class Sparse(PoolsTexts):
     """One checkpoint with a masked-language head. Its logits are pooled in float32."""
+
+    task: Task | None = "embed"
 
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
@@ -68,6 +72,10 @@ class Sparse(Apart):
         last = len(ids) - 1 if ids[-1] == config.get("sep_token_id") else len(ids)
         bare = weights[first:last].amax(0) if last > first else torch.zeros_like(whole)
         return torch.stack([whole, bare]).cpu()
+
+    def _pooled_of(self, reading: torch.Tensor, activate: bool) -> torch.Tensor:
+        """A weight for every entry of the vocabulary; they have no length to be set to one."""
+        return reading[1]
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
         reference = encoding.pair.parity == "reference"
