@@ -10,10 +10,15 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from workbench.media import Library
 from workbench.scorers import Stop
+from workbench.scorers import _layout as layout
+from workbench.scorers._apart import SideRecipe, encode_apart
+from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._ids import Pooled, Task, check_ids, encoding_of
-from workbench.scorers._vectors import Apart, Side
-from workbench.types import Encoding, Parity, ScoreFailed, WorkbenchError
+from workbench.scorers._vectors import Apart, Side, vectors
+from workbench.scorers._windows import typed, windows
+from workbench.types import Encoding, Pair, Parity, ScoreFailed, WorkbenchError
 
 
 class PoolsTexts(Apart, abc.ABC):
@@ -85,3 +90,23 @@ def told(numbers: torch.Tensor) -> Pooled | WorkbenchError:
 
 def unit(vectors: torch.Tensor, activate: bool) -> torch.Tensor:
     return torch.nn.functional.normalize(vectors, dim=-1) if activate else vectors
+
+
+class Prompted(PoolsTexts, abc.ABC):
+    """One whose sides may carry the prompts of a Sentence-Transformers layout in front (reference; vLLM sets none)."""
+
+    def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
+        super().__init__(checkpoint, device=device, dtype=dtype)
+        self._vectors = vectors()
+        self._reads_types = typed(checkpoint, self._tokens)
+        self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
+        self._leads = layout.prompts(layout.settings(checkpoint))
+
+    def encode(self, pair: Pair) -> Encoding:
+        window = self.window(pair.parity)
+        leads = self._leads if pair.parity == "reference" else ("", "")
+        recipes = SideRecipe(window, leads[0]), SideRecipe(window, leads[1])
+        return encode_apart(self._tokens, pair, recipes, reads_types=self._reads_types)
+
+    def window(self, parity: Parity) -> int:
+        return self._windows[parity]
