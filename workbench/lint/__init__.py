@@ -45,7 +45,8 @@ def lint(
     evidence = gather(renderer, scorer, variant, query, document, own, outcome=outcome, scores=scores, targets=targets)
 
     def again(fix: Fix) -> Evidence:
-        return gather(renderer, scorer, *mend(fix, variant, query, document), own, targets=targets)
+        same = evidence.reference if fix.template is not None else None
+        return gather(renderer, scorer, *mend(fix, variant, query, document), own, reference=same, targets=targets)
 
     return with_fixes(evidence, findings(evidence), renderer, again)
 

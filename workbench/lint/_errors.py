@@ -55,7 +55,7 @@ def tail(e: Evidence) -> Iterator[Finding]:
         return
     if _kind_at_end(there) in VALUES or _kind_at_end(here) in VALUES:
         return
-    end = (len(e.template.rstrip()), len(e.template))
+    end = (len(e.template.rstrip()) - 1, len(e.template.rstrip()))
     last, own = here.token_ids[-1], there.token_ids[-1]
     if last != own:
         words = f"`{_shown(e.token(last))}` ({last}), and the model's own prompt ends in `{_shown(e.token(own))}` ({own})"

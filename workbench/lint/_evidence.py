@@ -83,9 +83,10 @@ class Evidence:
 
 def gather(
     renderer: Renderer, scorer: Scorer, variant: Variant, query: Query, document: Document, own: ScoreTemplate, *,
-    outcome: Encoding | WorkbenchError | None = None, scores: Sequence[float] = (), targets: Sequence[Target] = (),
+    outcome: Encoding | WorkbenchError | None = None, reference: Encoding | None = None, scores: Sequence[float] = (),
+    targets: Sequence[Target] = (),
 ) -> Evidence:  # fmt: skip
-    """`variant` has its template named; `own` is the model's. `outcome`: the pair's encoding, where it is known already."""
+    """`variant` has its template named; `own` is the model's. `outcome` and `reference`: what is known of the pair already."""
     template = variant.template or own
     mine = split_facts(template.body)[1] == split_facts(own.body)[1]
     pair, found = _encode(renderer, scorer, variant, query, document, outcome)
@@ -93,13 +94,12 @@ def gather(
     remote = scorer.family.scorer == "vllm"
     if not takes_template(scorer.family, template) or (remote and mine) or variant.model.strip() == LEXICAL:
         return replace(evidence, shaped=False)
-    reference = None
-    if not remote and scorer.family.template.layout == "joint":
-        asked = replace(variant, template=own)
-        reference = found if mine else _encode(renderer, scorer, asked, query, document)[1]
+    if reference is None and not remote and scorer.family.template.layout == "joint":
+        told = found if mine else _encode(renderer, scorer, replace(variant, template=own), query, document)[1]
+        reference = told if isinstance(told, Encoding) else None
     return replace(
         evidence,
-        reference=reference if isinstance(reference, Encoding) else None,
+        reference=reference,
         probes=_probes(renderer, scorer, variant, query, document),
         uncut=_uncut(renderer, scorer, variant, evidence) if pair else None,
         window=scorer.window(variant.parity),

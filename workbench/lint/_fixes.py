@@ -79,8 +79,9 @@ def wrapped(e: Evidence, found: Finding, renderer: Renderer) -> Iterator[Fix]:
     if found.where in ("query", "document"):
         yield Fix("Unwrap the documents" if found.where == "document" else "Unwrap the query", unwrap=e.wrap)
         return
+    words = [word for text in (e.wrap.tail, e.wrap.head) for word in text.split()[:1]] if e.wrap else []
     for match in TAG.finditer(e.template):
-        if STRING.search(match[0]):
+        if any(word in match[0] for word in words):
             yield Fix("Remove the wrapping", e.template[: match.start()] + e.template[match.end() :])
 
 

@@ -100,7 +100,7 @@ def _read(texts: Mapping[str, str | None]) -> Probes:
     base = texts["base"]
     if base is None:  # what else it depends on cannot be seen
         return Probes(True, True, True, tuple(_unmet(texts)))
-    changes = {name: texts[name] not in (None, base) for name in ("query", "document", "instruction")}
+    changes = {name: texts[name] != base for name in ("query", "document", "instruction")}  # no text is another one
     both = texts["both"] or ""
     places = [both.find(MARKS[side]) for side in ("query", "document")]
     return Probes(
