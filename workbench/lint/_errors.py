@@ -19,8 +19,9 @@ VALUES = ("instruction", "query", "document")
 def syntax(e: Evidence) -> Iterator[Finding]:
     """E1: it does not compile or render."""
     if isinstance(e.outcome, TemplateInvalid) and e.pair is None:
-        line = f"Line {e.outcome.line}: " if e.outcome.line else "It does not render: "
-        yield Finding("E1", f"{line}{e.outcome.message.rstrip('.')}.", span=_line(e.template, e.outcome.line))
+        where = f", line {e.outcome.line}" if e.outcome.line else ""
+        said = e.outcome.message.rstrip(".").replace("`", "'")
+        yield Finding("E1", f"The template does not render{where}: `{said}`.", span=_line(e.template, e.outcome.line))
 
 
 def unread(e: Evidence) -> Iterator[Finding]:
@@ -44,7 +45,8 @@ def roles(e: Evidence) -> Iterator[Finding]:
 def silent(e: Evidence) -> Iterator[Finding]:
     """E4: an instruction is given and changes no byte."""
     given = e.pair.variables.get("instruction") if e.pair else None
-    if e.probes and isinstance(given, str) and given.strip() and not e.probes.instruction:
+    read = e.probes.instruction if e.probes else not (e.prompt and "instruction" in e.prompt.unused)
+    if isinstance(given, str) and given.strip() and not read:
         yield Finding("E4", "The instruction is given and no byte of the prompt depends on it.", "instruction")
 
 
@@ -108,7 +110,7 @@ def reserved(e: Evidence) -> Iterator[Finding]:
     """E9: a name that is the renderer's own."""
     for name in sorted(RESERVED & e.variant.variables.keys()):
         yield Finding("E9", f"`{name}` is the renderer's own name: no request can set it.", "request")
-    for name in e.probes.empty if e.probes and not e.own else ():
+    for name in e.probes.empty if e.probes else ():
         sentence = f"`{name}` is always false or empty here and in vLLM: what waits for it is never rendered."
         yield Finding("E9", sentence, span=_found(e.template, name))
 

@@ -44,7 +44,8 @@ class Evidence:
 
     `shaped`: a template makes the prompt here, so that there is something to find. `pair` None: it does not render.
     `reference`: the model's own template on the same pair, None where there is none or it gives no tokens. `uncut`: the
-    encoding without limits, where limits are set and there is none with them. `window` in tokens; `scores`: logits of a
+    encoding without limits, where limits are set and there is none with them. `probes`: None for the model's own template, which
+    all others are measured by. `window` in tokens; `scores`: logits of a
     finished run of this very variant.
     """
 
@@ -100,7 +101,7 @@ def gather(
     return replace(
         evidence,
         reference=reference,
-        probes=_probes(renderer, scorer, variant, query, document),
+        probes=None if mine else _probes(renderer, scorer, variant, query, document),
         uncut=_uncut(renderer, scorer, variant, evidence) if pair else None,
         window=scorer.window(variant.parity),
         controls=scorer.control_ids,

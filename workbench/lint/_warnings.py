@@ -63,7 +63,7 @@ def features(e: Evidence) -> Iterator[Finding]:
 
 def elsewhere(e: Evidence) -> Iterator[Finding]:
     """W5: another program makes other bytes of the same template."""
-    if e.probes and not e.probes.settled and not e.own:
+    if e.probes and not e.probes.settled:
         yield Finding("W5", "Jinja's plain settings, which SGLang and scripts use, render other bytes.")
     for target in e.targets:
         if target.differs:
@@ -91,7 +91,7 @@ def room(e: Evidence) -> Iterator[Finding]:
 
 def order(e: Evidence) -> Iterator[Finding]:
     """W8: the document comes first, where the model's own prompt has the query first."""
-    if e.own or e.probes is None or not e.probes.document_first:
+    if e.probes is None or not e.probes.document_first:
         return
     segments = e.reference.pair.prompts[0].segments if e.reference else None
     kinds = [s.kind for s in segments or () if s.kind in ("query", "document")]
