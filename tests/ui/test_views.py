@@ -8,6 +8,7 @@ import pytest
 
 from workbench.export import TargetRow
 from workbench.export.targets import Difference
+from workbench.lint import Finding, Fix
 from workbench.ranking import ranking
 from workbench.types import (
     Cut,
@@ -26,7 +27,7 @@ from workbench.types import (
     Text,
     Variant,
 )
-from workbench.ui import charts, export_view, page_view, prompt_view, ranking_view, side_view, tray_view, world_view
+from workbench.ui import charts, export_view, lint_view, page_view, prompt_view, ranking_view, side_view, tray_view, world_view
 from workbench.ui.figures import Face, label_of, numbers, picture_of, sentence
 from workbench.ui.ranking_view import Run, ndcg
 
@@ -228,8 +229,9 @@ def views() -> list[str]:
         tray_view.query_media_html([""], [HOSTILE]),
         tray_view.gallery_html([HOSTILE], [""]),
         world_view.foreign_html(HOSTILE, HOSTILE, foreign, world_view.OFFERS),
-        side_view.lint_html("a", error),
-        side_view.lint_html("a", item, HOSTILE),
+        lint_view.lint_html("a", error),
+        lint_view.lint_html("a", item, HOSTILE),
+        lint_view.lint_html("a", item, HOSTILE, [Finding("E3", f"`{HOSTILE}` {HOSTILE}.", HOSTILE, (0, 3), Fix(HOSTILE, HOSTILE))] * 3, HOSTILE),
         page_view.notice_html(error),
         page_view.look_html(HOSTILE, HOSTILE),
         page_view.preview_head_html("a", 0, [HOSTILE], error),

@@ -21,6 +21,7 @@ from workbench.types import JSON, TemplateInvalid, TemplateLimit
 MAX_OUTPUT = 1 << 20
 KEPT = 32  # compiled templates
 SEGMENT_SECONDS = 0.2  # a plain render slower than this is not repeated with marks
+PROBE_SECONDS = 0.3  # questions behind this stay unanswered
 
 Compiled = tuple[Template, frozenset[str]]
 _environment = cache(make_environment)
@@ -74,6 +75,29 @@ def render_under(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]
     context["messages"] = [{"role": r, "content": s} for r, s in zip(arguments["roles"], sides, strict=True)]
     template = _compile_with(arguments["body"], *arguments["settings"])
     return None, [_encode(_text(template, context, MAX_OUTPUT))]
+
+
+def probe(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """What a template makes of other conversations. Arguments: "body", "special_tokens" and "asked", a list of "messages",
+    "variables" and perhaps "settings" as in `render_under`.
+
+    Answers {"names": as `check`, "known": per question whether there is a text} and a text per question as UTF-8.
+    """
+    template, names = _compile(arguments["body"])
+    fixed = {**arguments["special_tokens"], "tools": None, "documents": None, "add_generation_prompt": False}
+    started, texts = perf_counter(), list[bytes | None]()
+    for asked in arguments["asked"]:
+        if perf_counter() - started > PROBE_SECONDS:
+            texts.append(None)
+            continue
+        read = {name: value for name, value in asked["variables"].items() if name in names}
+        try:
+            used = _compile_with(arguments["body"], *asked["settings"]) if "settings" in asked else template
+            texts.append(_encode(_text(used, {**fixed, **read, "messages": asked["messages"]}, MAX_OUTPUT)))
+        except TemplateInvalid:
+            texts.append(None)
+    known = [text is not None for text in texts]
+    return {"names": sorted(names - set(_environment().globals)), "known": known}, [text or b"" for text in texts]
 
 
 def steady(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:

@@ -6,7 +6,7 @@ Knows nothing of models or tokens, and no Jinja: what strangers wrote is compile
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
@@ -109,6 +109,19 @@ class Renderer:
             "settings": list(settings), "variables": dict(variables), "special_tokens": dict(special_tokens),
         }  # fmt: skip
         return self._ask("render_under", arguments)[1][0].decode()
+
+    def probe(
+        self, body: str, asked: Sequence[Mapping[str, JSON]], *, special_tokens: Mapping[str, str] = NONE
+    ) -> tuple[tuple[str, ...], list[str | None]]:
+        """(names it reads without setting them, a text per question or None where it makes none), in one round trip.
+
+        A question has "messages" and "variables", and perhaps "settings": a conversation nobody sends, to see what the
+        template would do with it. Raises as `render`.
+        """
+        arguments = {"body": _plain_text(body, "template"), "asked": list(asked), "special_tokens": dict(special_tokens)}
+        answer, texts = self._ask("probe", arguments)
+        found = zip(answer["known"], texts, strict=True)
+        return tuple(answer["names"]), [text.decode() if known else None for known, text in found]
 
     def steady(self, body: str) -> str:
         """The same template with its whitespace in literals, from `{{-` to `-}}`: it renders the same under all settings."""

@@ -124,9 +124,14 @@ def checked(bench: Bench, row: Row) -> Row:
     return row
 
 
+def row_at(asked: Asked, at: int) -> Row:
+    """The row that is looked at. Without documents one stands in, so that the prompt can still be read."""
+    return (asked.rows[at : at + 1] or asked.rows[-1:] or (Document("none", (Text("(no document yet)"),)),))[0]
+
+
 def preview(bench: Bench, asked: Asked, at: int) -> dict[str, Encoding | WorkbenchError]:
-    """Both sides of one row. Without documents, a row stands in so that the prompt can still be read."""
-    rows = asked.rows[at : at + 1] or asked.rows[-1:] or (Document("none", (Text("(no document yet)"),)),)
+    """Both sides of one row."""
+    rows = [row_at(asked, at)]
     return {side: bench.preview(variant, asked.query, rows)[0] for side, variant in asked.variants.items()}
 
 

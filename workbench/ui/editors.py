@@ -18,6 +18,7 @@ class Side:
     """The parts of one editor."""
 
     head: gr.HTML
+    undo: gr.HTML
     instruction: gr.Textbox
     silent: gr.HTML
     template: gr.Code
@@ -30,6 +31,12 @@ class Editors:
 
     a: Side
     b: Side
+    steps: gr.State  # what each click changed, as it was
+
+    @property
+    def clicked(self) -> list[Any]:
+        """The panels whose buttons write into the editors."""
+        return [self.a.head, self.b.head, self.a.lint, self.b.lint, self.b.undo]
 
     @property
     def written(self) -> list[Any]:
@@ -48,16 +55,18 @@ class Editors:
 def build(hint: str) -> Editors:
     """`hint`: the default instruction of the model, shown where none is written."""
     with gr.Row(elem_id="editors", equal_height=True):
-        return Editors(_side("a", hint), _side("b", hint))
+        return Editors(_side("a", hint), _side("b", hint), gr.State([]))
 
 
 def _side(side: str, hint: str) -> Side:
     with gr.Column(elem_id=f"side-{side}", elem_classes=["sheet", "side", side.upper()], min_width=280):
-        head = panel(name=f"head-{side}", classes="head")
+        with gr.Row(elem_classes="head-row"):
+            undo = panel(name=f"undo-{side}", events=True)
+            head = panel(name=f"head-{side}", classes="head", events=True)
         with gr.Row(elem_classes="field"):
             panel('<span class="name" aria-hidden="true">Instruction</span>', name=f"label-{side}")
             instruction = line(f"instruction-{side}", label=f"Instruction {side.upper()}", placeholder=hint, most=3)
         silent = panel(name=f"silent-{side}")
         template = editor(f"template-{side}", label=f"Template {side.upper()}")
-        lint = panel(name=f"lint-{side}", classes="lint")
-    return Side(head, instruction, silent, template, lint)
+        lint = panel(name=f"lint-{side}", classes="lint", events=True)
+    return Side(head, undo, instruction, silent, template, lint)

@@ -17,9 +17,10 @@ from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
 from workbench.scorers import Explains, Scorer
 from workbench.types import Encoding, TemplateInvalid, Text, WorkbenchError
-from workbench.ui import desk
+from workbench.ui import desk, linting
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence
+from workbench.ui.lint_view import lint_html
 from workbench.ui.page_view import (
     knows_html,
     look_html,
@@ -33,7 +34,7 @@ from workbench.ui.prompt_view import budget_html, prompt_html, told_html
 from workbench.ui.ranking_view import SIDES, results_html, verdict_html
 from workbench.ui.recipe_view import recipe_html
 from workbench.ui.rows import face_of, named, parts_of
-from workbench.ui.side_view import barred_html, head_html, lines_changed, lint_html, silent_html
+from workbench.ui.side_view import barred_html, head_html, lines_changed, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
 from workbench.ui.widgets import Stops
 
@@ -82,7 +83,7 @@ class Loop:
         return query_media_html([f.picture for f in drawn], [f.label for f in drawn])
 
     # ------------------------------------------------------------ preview
-    def on_preview(self, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
+    def on_preview(self, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, ...]:
         """(silent A, silent B, head A, lint A, head B, lint B, preview's head, preview, stale) for the document at `view`."""
         try:
             asked = desk.read(self.bench, *values)
@@ -99,8 +100,9 @@ class Loop:
         ]
         for side in SIDES:
             body = bodies[side]
-            out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"]))
-            out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token)))
+            found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored)
+            out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"], asked.prints["a"] == asked.prints["b"]))
+            out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token), found, body))
         shown = outcomes[view["side"]]
         labels = [face_of(item, desk.no_thumb).label for item in asked.items]
         out.append(preview_head_html(view["side"], view["at"], labels, shown))
@@ -124,7 +126,7 @@ class Loop:
         drawn += recipe_html(asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
         return drawn + told_html(told)
 
-    def on_stale(self, scored: dict[str, str], *values: Any) -> str:
+    def on_stale(self, scored: dict[str, Any], *values: Any) -> str:
         """Which sides changed since they were scored. Asked again after every preview and every run: where these overlap, the one
         that ends last has looked at fields or scores that are past."""
         try:
@@ -132,7 +134,7 @@ class Loop:
         except WorkbenchError:
             return gr.skip()  # type: ignore[no-any-return]
 
-    def on_view(self, event: gr.EventData, view: View, scored: dict[str, str], *values: Any) -> tuple[Any, ...]:
+    def on_view(self, event: gr.EventData, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, ...]:
         """The preview's own switches: which side, which document."""
         data = event._data or {}
         rows = max(len(values[4]), 1)
@@ -153,8 +155,8 @@ class Loop:
             yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(5))
             for run in desk.runs(self.bench, asked, stop):
                 yield (
-                    verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run), dict(asked.prints), "",
-                    gr.skip(),
+                    verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run),
+                    linting.remembered(asked, run), "", gr.skip(),
                 )  # fmt: skip
             yield *(gr.skip() for _ in range(5)), status_html(scorer)
         except WorkbenchError as error:

@@ -15,7 +15,7 @@ from workbench.ui.figures import esc, sentence, shorten
 BRAND = '<span class="brand">Rerank Workbench</span>'
 THEME = '<button type="button" class="pill" data-theme-switch aria-label="light or dark">◐</button>'
 DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
-HINTS = '<span class="hints"><b>1</b> edit B <b>2</b> Ctrl+Enter</span>'
+HINTS = '<span class="hints"><b>1</b> edit B <b>2</b> Ctrl+Enter <b>3</b> Keep B</span>'
 HOW_TO = "For real work type a model above: <code>Qwen/Qwen3-VL-Reranker-2B</code>, or a folder."
 
 
@@ -82,7 +82,7 @@ def preview_head_html(side: str, at: int, labels: Sequence[str], shown: Encoding
     return f'<b{broken}>Prompt</b>{tabs}{label}<span class="grow"></span>{step}'
 
 
-def stale_html(now: Mapping[str, str], scored: Mapping[str, str]) -> str:
+def stale_html(now: Mapping[str, str], scored: Mapping[str, object]) -> str:
     """Which sides of the results no longer show what the fields say; `data-stale` lets the style sheet grey them."""
     changed = [s for s in ("a", "b") if scored.get(s) and scored[s] != now[s]]
     if not changed:

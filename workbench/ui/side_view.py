@@ -1,4 +1,4 @@
-"""Draws what stands around an editor: whose side it is, how it differs from the recipe, its tokens, its problem.
+"""Draws what stands around an editor: whose side it is, how it differs from the recipe, its tokens, its tools.
 
 Knows nothing of Gradio or of templates beyond counting lines that differ.
 """
@@ -8,23 +8,34 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from workbench.types import Encoding, Family, TemplateInvalid, WorkbenchError
-from workbench.ui.figures import count, esc, sentence, shorten
+from workbench.types import Encoding, Family, WorkbenchError
+from workbench.ui.figures import count, esc, shorten
 
 NAMES = {"a": "Baseline", "b": "Draft"}
+KEEP = "B becomes the Baseline · Ctrl+Shift+Enter"
 
 
-def head_html(side: str, edited: int, tokens: int | None, other: int | None = None) -> str:
-    """Badge, name, number of template lines that differ from the recipe, token count and (for B) the difference to A."""
+def head_html(side: str, edited: int, tokens: int | None, other: int | None = None, same: bool = False) -> str:
+    """Badge, name, number of template lines that differ from the recipe, token count and (for B) the difference to A.
+
+    `same`: both sides say the same, so that there is nothing to keep or to take back.
+    """
     note = f"{count(edited, 'line')} differ" if edited > 1 else "1 line differs" if edited else "model card recipe"
     number = "" if tokens is None else f'<span class="tokens" data-tokens="{tokens}">{count(tokens, "token")}</span>'
+    reset = _tool("reset", side, "Reset to reference", "the model card's recipe") if edited else ""
+    off = " disabled" if same else ""
+    tools = "" if side == "a" else _tool("revert", side, "Revert", "B back to A", off) + _tool("keep", side, "Keep B", KEEP, off)
     delta = ""
     if side == "b" and tokens is not None and other is not None and tokens != other:
         delta = f'<span class="delta in-b">{"+" if tokens > other else "−"}{abs(tokens - other)}</span>'
     return (
         f'<span class="badge" aria-hidden="true">{side.upper()}</span><b>{NAMES[side]}</b>'
-        f'<span class="muted">{esc(note)}</span><span class="grow"></span>{number}{delta}'
+        f'<span class="muted">{esc(note)}</span>{reset}<span class="grow"></span>{number}{delta}{tools}'
     )
+
+
+def _tool(do: str, side: str, text: str, title: str, off: str = "") -> str:
+    return f'<button type="button" class="tool {do}" data-do="{do}" data-side="{side}" title="{title}"{off}>{text}</button>'
 
 
 def lines_changed(now: str, recipe: str) -> int:
@@ -56,13 +67,3 @@ def barred_html(why: str, labels: Sequence[str]) -> str:
         f'<p class="silent barred" role="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be scored '
         f"with this template ({named}): {esc(why)}.</p>"
     )
-
-
-def lint_html(side: str, outcome: Encoding | WorkbenchError | None, tail: str = "") -> str:
-    """One line under the editor: it renders, or why not. `data-broken` lets the style sheet grey what is out of date."""
-    if outcome is None:
-        return '<span class="muted">no document to show it on</span>'
-    if isinstance(outcome, WorkbenchError):
-        kind = "template" if isinstance(outcome, TemplateInvalid) else "row"
-        return f'<span class="error" role="alert" data-broken="{side}" data-kind="{kind}">✕ {sentence(outcome)}</span>'
-    return f'<span class="ok">✓ renders</span><span class="muted">{esc(tail)}</span>'

@@ -12,6 +12,7 @@ import gradio as gr
 
 from workbench.ui import ask, editors, prompt_panel, results_panel, tray
 from workbench.ui.ask import Ask
+from workbench.ui.changes import Changes
 from workbench.ui.editors import Editors
 from workbench.ui.loop import Loop
 from workbench.ui.prompt_panel import PromptPanel
@@ -72,6 +73,7 @@ def build(loop: Loop, top: Top) -> Tune:
 def wire(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     """Connects fields to handlers. Nothing here writes into the field that is typed in."""
     _wire_preview(loop, tune)
+    _wire_changes(loop, tune)
     _wire_intake(loop, tune)
     _wire_scoring(demo, loop, tune)
 
@@ -86,13 +88,34 @@ def _stale(loop: Loop, tune: Tune) -> dict[str, Any]:
     return {"fn": loop.on_stale, "inputs": [tune.results.scored, *tune.fields], "outputs": tune.results.stale}
 
 
+def _lint(loop: Loop, tune: Tune) -> dict[str, Any]:
+    sides = [tune.editors.a.lint, tune.editors.b.lint]
+    return {"fn": Changes(loop).on_lint, "inputs": [tune.prompt.view, tune.results.scored, *tune.fields], "outputs": sides}
+
+
+def _after(event: Any, loop: Loop, tune: Tune) -> None:
+    """What follows every preview: what is stale, and what would mend what was found."""
+    event.then(**_stale(loop, tune), **LIVE)
+    event.then(**_lint(loop, tune), **LIVE)
+
+
+def _wire_changes(loop: Loop, tune: Tune) -> None:
+    editors, tray = tune.editors, tune.tray
+    inputs = [editors.steps, tune.prompt.view, tune.results.scored, *tune.fields]
+    outputs = [editors.steps, editors.b.undo, tray.tray, tune.ask.query, tray.items, *editors.written]
+    for panel in editors.clicked:
+        changed = panel.click(Changes(loop).on_click, inputs, outputs, **CLICK)
+        _after(changed.then(**_preview(loop, tune), **LIVE), loop, tune)
+
+
 def _wire_preview(loop: Loop, tune: Tune) -> None:
     # A Textbox of Gradio 6.31 says `input` at key presses alone: a paste, a cut, Backspace would leave the preview behind.
     boxes, templates = (tune.ask.query, *tune.editors.instructions), tune.editors.templates
     typed = [*(box.change for box in boxes), *(template.input for template in templates), tune.top.target.input]
-    gr.on(typed, **_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
+    _after(gr.on(typed, **_preview(loop, tune), **LIVE), loop, tune)
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
-    tune.prompt.head.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+    seen = tune.prompt.head.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+    seen.then(**_lint(loop, tune), **LIVE)
 
 
 def _wire_intake(loop: Loop, tune: Tune) -> None:
@@ -100,7 +123,7 @@ def _wire_intake(loop: Loop, tune: Tune) -> None:
     pasted = [tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, b.instruction, b.template]
     changes = [*tray.wire(loop, tune.tray, pasted), *ask.wire(loop, tune.ask, tune.tray.said)]
     for change in changes:
-        change.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
+        _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
 
 
 def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
@@ -115,13 +138,16 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     opening = {"fn": loop.on_scenario, "inputs": [tune.ask.scenario, tune.top.current], "outputs": filled}
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
-    tune.ask.score.click(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
+    scoring = tune.ask.score.click(**rank, **SCORE)
+    scoring.then(**_stale(loop, tune), **LIVE)
+    scoring.then(**_lint(loop, tune), **LIVE)  # scores that do not spread are found now
     tune.ask.score.click(**judge, **LIVE)
     tune.ask.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (demo.load(**opening, **WORK), tune.ask.scenario.select(**opening, **WORK)):
-        start.then(**_preview(loop, tune), **LIVE)
+        _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
+        start.then(lambda: ([], ""), None, [tune.editors.steps, tune.editors.b.undo], **LIVE)
         start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
         start.then(**judge, **LIVE)
         start.then(lambda: "", None, tune.tray.said, **LIVE)  # what was said of the rows before
@@ -129,5 +155,5 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
         border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
     )
     for opened in (tune.top.wire(loop, templates, instructions), chosen):
-        opened.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
+        _after(opened.then(**_preview(loop, tune), **LIVE), loop, tune)
         opened.then(**judge, **LIVE)
