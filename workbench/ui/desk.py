@@ -150,6 +150,11 @@ def barred(bench: Bench, asked: Asked, side: str) -> tuple[str, list[str]]:
     return why, [face_of(item, no_thumb).label for item, foreign in zip(asked.items, seen, strict=True) if foreign]
 
 
+def scored(asked: Asked, run: Run) -> dict[str, object]:
+    """What a run belongs to: a print per side, and how many ranks each document moved from A to B."""
+    return {**asked.prints, "climbs": {move.index: move.climb for move in run.moves}}
+
+
 def _media(content: Sequence[ContentPart]) -> bool:
     return not all(isinstance(part, Text) for part in content)
 

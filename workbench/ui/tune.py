@@ -92,7 +92,8 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
     typed = [*(box.change for box in boxes), *(template.input for template in templates), tune.top.target.input]
     gr.on(typed, **_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
-    tune.prompt.head.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+    for part in (tune.prompt.head, tune.prompt.prompt):
+        part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
 
 
 def _wire_intake(loop: Loop, tune: Tune) -> None:
@@ -112,7 +113,11 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     filled = [
         tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
     ]  # fmt: skip
-    opening = {"fn": loop.on_scenario, "inputs": [tune.ask.scenario, tune.top.current], "outputs": filled}
+    opening = {
+        "fn": loop.on_scenario,
+        "inputs": [tune.ask.scenario, tune.top.current, tune.prompt.view],
+        "outputs": filled,
+    }
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
     tune.ask.score.click(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
