@@ -27,7 +27,17 @@ from workbench.types import (
     Text,
     Variant,
 )
-from workbench.ui import charts, export_view, lint_view, page_view, prompt_view, ranking_view, side_view, tray_view, world_view
+from workbench.ui import (
+    charts,
+    export_view,
+    lint_view,
+    page_view,
+    prompt_view,
+    ranking_view,
+    side_view,
+    tray_view,
+    world_view,
+)
 from workbench.ui.figures import Face, label_of, numbers, picture_of, sentence
 from workbench.ui.ranking_view import Run, ndcg
 

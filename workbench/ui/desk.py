@@ -155,6 +155,13 @@ def barred(bench: Bench, asked: Asked, side: str) -> tuple[str, list[str]]:
     return why, [face_of(item, no_thumb).label for item, foreign in zip(asked.items, seen, strict=True) if foreign]
 
 
+def scored(asked: Asked, run: Run) -> dict[str, object]:
+    """What a run belongs to: a print per side, how many ranks each document moved from A to B, the logits of whole sides."""
+    whole = {side: found for side, found in (("a", run.a), ("b", run.b)) if found is not None and not found.partial}
+    logits = {f"logits-{side}": [r.score.logit for r in found.ranked if r.score is not None] for side, found in whole.items()}
+    return {**asked.prints, "climbs": {move.index: move.climb for move in run.moves}, **logits}
+
+
 def _media(content: Sequence[ContentPart]) -> bool:
     return not all(isinstance(part, Text) for part in content)
 

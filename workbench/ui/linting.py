@@ -10,22 +10,11 @@ from typing import Any
 
 from workbench.lint import Finding, Fix, findings, gather, lint
 from workbench.pool import Bench
-from workbench.types import Document, Encoding, Ranking, WorkbenchError
+from workbench.types import Document, Encoding, WorkbenchError
 from workbench.ui import desk
 from workbench.ui.desk import Asked
-from workbench.ui.ranking_view import Run
 
 Scored = Mapping[str, Any]  # prints by side, and under logits-a and logits-b the logits of the run they belong to
-
-
-def remembered(asked: Asked, run: Run) -> dict[str, Any]:
-    """What a session keeps of a run: the prints of what was scored, and the logits of sides that are whole."""
-    sides: dict[str, Ranking | None] = {"a": run.a, "b": run.b}
-    whole = {side: found for side, found in sides.items() if found is not None and not found.partial}
-    logits = {
-        f"logits-{side}": [r.score.logit for r in found.ranked if r.score is not None] for side, found in whole.items()
-    }
-    return {**asked.prints, **logits}
 
 
 def quick(

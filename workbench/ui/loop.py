@@ -5,6 +5,7 @@ Knows nothing of layout: each handler takes the values of the fields and returns
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,8 @@ import gradio as gr
 
 from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
-from workbench.scorers import Explains, Scorer
-from workbench.types import Encoding, TemplateInvalid, Text, WorkbenchError
-from workbench.ui import desk, linting
+from workbench.types import Encoding, Text, WorkbenchError
+from workbench.ui import desk, linting, looking, preview
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.lint_view import lint_html
@@ -25,20 +25,18 @@ from workbench.ui.page_view import (
     knows_html,
     look_html,
     notice_html,
-    preview_head_html,
     stale_html,
     status_html,
     tail_words,
 )
-from workbench.ui.prompt_view import budget_html, prompt_html, told_html
+from workbench.ui.preview import View
 from workbench.ui.ranking_view import SIDES, results_html, verdict_html
-from workbench.ui.recipe_view import recipe_html
 from workbench.ui.rows import face_of, named, parts_of
 from workbench.ui.side_view import barred_html, head_html, lines_changed, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
 from workbench.ui.widgets import Stops
 
-View = dict[str, Any]  # side: "a" | "b", at: index of the document the preview shows
+START: View = {"side": "b", "at": 0}
 
 
 @dataclass
@@ -51,16 +49,17 @@ class Loop:
     stops: Stops = field(default_factory=Stops)
 
     # ------------------------------------------------------------ opening
-    def on_scenario(self, name: str | None, model: str) -> tuple[Any, ...]:
+    def on_scenario(self, name: str | None, model: str, view: View = START) -> tuple[Any, ...]:
         """(look, query, query parts, query media, items, tray, template A, instruction A, template B, instruction B, view)"""
+        view = {**START, **{k: view[k] for k in ("tab", "glyphs") if k in view}}
         try:
             own = desk.body_of(self.bench, model)
             if not name:
-                return (look_html(), "", [], "", [], tray_html((), ()), own, "", own, "", {"side": "b", "at": 0})
+                return (look_html(), "", [], "", [], tray_html((), ()), own, "", own, "", view)
             scenario = read_scenario(self.scenarios / f"{Path(name).name}.json", self.bench.library)
         except WorkbenchError as error:
             return (notice_html(error), *(gr.skip() for _ in range(10)))
-        return self._fill(scenario, own)
+        return (*self._fill(scenario, own), view)
 
     def _fill(self, scenario: Scenario, own: str) -> tuple[Any, ...]:
         rows = [desk.checked(self.bench, row) for row in scenario.rows]
@@ -70,7 +69,7 @@ class Loop:
         sides = [v for s in (scenario.a, scenario.b) for v in (s.template or own, s.instruction or "")]
         return (
             look_html(scenario.need, scenario.look), text, parts, self.query_media(parts), items,
-            self.tray(items), *sides, {"side": "b", "at": 0},
+            self.tray(items), *sides,
         )  # fmt: skip
 
     def tray(self, items: list[dict[str, Any]]) -> str:
@@ -83,8 +82,11 @@ class Loop:
         return query_media_html([f.picture for f in drawn], [f.label for f in drawn])
 
     # ------------------------------------------------------------ preview
-    def on_preview(self, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, ...]:
-        """(silent A, silent B, head A, lint A, head B, lint B, preview's head, preview, stale) for the document at `view`."""
+    def on_preview(self, view: View, scored: dict[str, Any], *values: Any, fresh: bool = False) -> tuple[Any, ...]:
+        """(silent A, silent B, head A, lint A, head B, lint B, preview's head, preview, stale) for the document at `view`.
+
+        `fresh`: the panel shows something else than before, so that no last good render can stay.
+        """
         try:
             asked = desk.read(self.bench, *values)
             outcomes = desk.preview(self.bench, asked, view["at"])
@@ -101,30 +103,11 @@ class Loop:
         for side in SIDES:
             body = bodies[side]
             found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored)
-            out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"], asked.prints["a"] == asked.prints["b"]))
+            same = asked.prints["a"] == asked.prints["b"]
+            out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"], same))
             out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token), found, body))
-        shown = outcomes[view["side"]]
-        labels = [face_of(item, desk.no_thumb).label for item in asked.items]
-        out.append(preview_head_html(view["side"], view["at"], labels, shown))
-        if isinstance(shown, Encoding):
-            drawn = self._prompt(asked, view["side"], shown, scorer)
-        else:  # the last good render stays; on a row that cannot be read there is none
-            drawn = gr.skip() if isinstance(shown, TemplateInvalid) else f'<p class="error">{sentence(shown)}</p>'
-        return (*out, drawn, stale_html(asked.prints, scored))
-
-    def _prompt(self, asked: desk.Asked, side: str, shown: Encoding, scorer: Scorer) -> str:
-        """The prompt with its counts, where the other recipe parts from it, and what a server tells of it."""
-        other = desk.otherwise(self.bench, asked, side, shown)
-        told: tuple[str, ...] = ()
-        if isinstance(scorer, Explains):
-            try:
-                shown, told = scorer.explain(shown)
-            except WorkbenchError as error:
-                told = (str(error),)
-        drawn = prompt_html(shown, scorer.control_ids, scorer.token)
-        drawn += budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
-        drawn += recipe_html(asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
-        return drawn + told_html(told)
+        head, body = preview.draw(preview.Look(self.bench, asked, view, outcomes), fresh)
+        return (*out, head, gr.skip() if body is None else body, stale_html(asked.prints, scored))
 
     def on_stale(self, scored: dict[str, Any], *values: Any) -> str:
         """Which sides changed since they were scored. Asked again after every preview and every run: where these overlap, the one
@@ -135,14 +118,10 @@ class Loop:
             return gr.skip()  # type: ignore[no-any-return]
 
     def on_view(self, event: gr.EventData, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, ...]:
-        """The preview's own switches: which side, which document."""
-        data = event._data or {}
-        rows = max(len(values[4]), 1)
-        if data.get("do") == "side" and data.get("side") in SIDES:
-            view = {**view, "side": data["side"]}
-        elif data.get("do") == "step":
-            view = {**view, "at": (view["at"] + (1 if data.get("by") == "1" else -1)) % rows}
-        return (view, *self.on_preview(view, scored, *values))
+        """The preview's own switches: which view, which side, which document, in which order."""
+        with contextlib.suppress(WorkbenchError):  # the preview says why
+            view = looking.turned(self.bench, desk.read(self.bench, *values), view, event._data or {}, scored)
+        return (view, *self.on_preview(view, scored, *values, fresh=True))
 
     # ------------------------------------------------------------ scoring
     def on_rank(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
@@ -155,8 +134,8 @@ class Loop:
             yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(5))
             for run in desk.runs(self.bench, asked, stop):
                 yield (
-                    verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run),
-                    linting.remembered(asked, run), "", gr.skip(),
+                    verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run), desk.scored(asked, run), "",
+                    gr.skip(),
                 )  # fmt: skip
             yield *(gr.skip() for _ in range(5)), status_html(scorer)
         except WorkbenchError as error:

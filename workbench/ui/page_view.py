@@ -5,7 +5,7 @@ Knows nothing of Gradio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from workbench.scorers import Scorer
@@ -61,25 +61,6 @@ def look_html(need: str = "", look: str = "") -> str:
     parts += [f"<span>{esc(look)}</span>"] if look else []
     parts += [HINTS] if parts else []
     return f'<div class="look">{"".join(parts)}</div>' if parts else ""
-
-
-def preview_head_html(side: str, at: int, labels: Sequence[str], shown: Encoding | WorkbenchError) -> str:
-    """Which prompt is drawn: a switch for the side, a stepper for the document."""
-    broken = f' data-broken-view="{side}"' if isinstance(shown, WorkbenchError) else ""
-    at = min(at, max(len(labels) - 1, 0))
-    tabs = "".join(
-        f'<button type="button" data-do="side" data-side="{s}" class="switch in-{s}{" on" if s == side else ""}" '
-        f'aria-pressed="{"true" if s == side else "false"}">{s.upper()}</button>'
-        for s in ("a", "b")
-    )
-    place = f"document {at + 1} of {len(labels)}" if labels else "no document"
-    step = (
-        f'<span class="place"><button type="button" data-do="step" data-by="-1" aria-label="document before">◂</button>'
-        f"<span>{place}</span>"
-        f'<button type="button" data-do="step" data-by="1" aria-label="next document">▸</button></span>'
-    )
-    label = f'<span class="muted ell">{esc(labels[at])}</span>' if labels else ""
-    return f'<b{broken}>Prompt</b>{tabs}{label}<span class="grow"></span>{step}'
 
 
 def stale_html(now: Mapping[str, str], scored: Mapping[str, object]) -> str:

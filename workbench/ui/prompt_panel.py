@@ -14,7 +14,7 @@ from workbench.ui.widgets import panel
 
 @dataclass
 class PromptPanel:
-    """`view`: {"side": "a" | "b", "at": index of the document}."""
+    """`view`: {"side": "a" | "b", "at": index of the document}, and what was chosen since (`preview.View`)."""
 
     head: gr.HTML
     prompt: gr.HTML
@@ -24,4 +24,6 @@ class PromptPanel:
 def build() -> PromptPanel:
     view = gr.State({"side": "b", "at": 0})
     with gr.Column(elem_id="preview", elem_classes="sheet"):
-        return PromptPanel(panel(name="preview-head", events=True, classes="head"), panel(name="prompt"), view)
+        return PromptPanel(
+            panel(name="preview-head", events=True, classes="head"), panel(name="prompt", events=True), view
+        )

@@ -6,11 +6,12 @@ Knows nothing of Gradio or of how a prompt came about; it shows the object that 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import pairwise
 
-from workbench.types import Encoding, MediaInput, Segment, SegmentKind, Text, Video
+from workbench.types import Encoding, MediaInput, SegmentKind, Text, Video
 from workbench.ui.figures import count, esc
 
 NAMES: dict[SegmentKind, str] = {
@@ -23,9 +24,12 @@ Span = tuple[int, int]
 TokenText = Callable[[int], str]
 
 
-def prompt_html(encoding: Encoding, control_ids: Set[int], token: TokenText) -> str:
-    """The prompt: coloured segments, special tokens and media as chips, newlines visible, the tail's ids behind it."""
-    marks = dict(_marks(encoding, control_ids))
+def prompt_html(encoding: Encoding, control_ids: Set[int], token: TokenText, glyphs: bool = False) -> str:
+    """The prompt: coloured segments, special tokens and media as chips, newlines visible, the tail's ids behind it.
+
+    `glyphs`: every blank is drawn too.
+    """
+    marks, kind_at = dict(_marks(encoding, control_ids)), Kinds(encoding)
     edges = _edges(encoding, marks)
     text = encoding.prompt.text
     pieces, drawn = [], 0
@@ -36,10 +40,10 @@ def prompt_html(encoding: Encoding, control_ids: Set[int], token: TokenText) -> 
         if mark:
             end, inner = mark
         else:
-            inner = _words(text[start:end])
+            inner = words(text[start:end], glyphs)
         drawn = end
-        pieces.append(_piece(inner, _kind_at(encoding, start), _faults(encoding, start)))
-    return f'<div class="prompt mono">{"".join(pieces)}{_tail(encoding, token)}</div>'
+        pieces.append(_piece(inner, kind_at(start), _faults(encoding, start)))
+    return f'<div class="prompt mono drawn" translate="no">{"".join(pieces)}{_tail(encoding, token)}</div>'
 
 
 def _edges(encoding: Encoding, marks: dict[int, tuple[int, str]]) -> list[int]:
@@ -55,15 +59,15 @@ def _edges(encoding: Encoding, marks: dict[int, tuple[int, str]]) -> list[int]:
 def _marks(encoding: Encoding, control_ids: Set[int]) -> Iterator[tuple[int, tuple[int, str]]]:
     """(start, (end, chip)) of everything drawn as a chip: one per special token, one per picture or clip."""
     text = encoding.prompt.text
-    media = _media_spans(encoding)
+    media = media_spans(encoding)
     for token_id, (start, end) in zip(encoding.token_ids, encoding.spans, strict=True):
         if end > start and token_id in control_ids and (start, end) not in media:
-            yield start, (end, f'<span class="tok" title="id {token_id}">{esc(_bare(text[start:end]))}</span>')
+            yield start, (end, f'<span class="tok" title="id {token_id}">{esc(bare(text[start:end]))}</span>')
     for (start, end), item in media.items():
         yield start, (end, f'<span class="tok tok-media">{esc(_media(item))}</span>')
 
 
-def _media_spans(encoding: Encoding) -> dict[Span, MediaInput]:
+def media_spans(encoding: Encoding) -> dict[Span, MediaInput]:
     """The placeholder of each media item, in order: spans that several tokens share, or the one token of a whole picture."""
     text, counts = encoding.prompt.text, Counter(s for s in encoding.spans if s[1] > s[0])
     placeholder = re.compile(r"<\|(?:image|video|vision)_?\w*\|>|<image>")
@@ -79,18 +83,19 @@ def _media(item: MediaInput) -> str:
     return f"picture {count(item.tokens, 'token')} · {size}"
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     return text[2:-2] if text.startswith("<|") and text.endswith("|>") else text
 
 
-def _words(text: str) -> str:
-    """Escaped text with whitespace that would be invisible drawn: newlines, tabs, runs of blanks, direction marks."""
+def words(text: str, glyphs: bool = False) -> str:
+    """Escaped text with what would be invisible drawn: newlines, tabs, runs of blanks (`glyphs`: all), direction marks."""
     if len(text) > MOST:
         gone = count(len(text) - MOST, "character")
-        return f'{_words(text[: MOST // 2])}<i class="ws"> … {gone} not drawn … </i>{_words(text[-MOST // 2 :])}'
+        first, last = words(text[: MOST // 2], glyphs), words(text[-MOST // 2 :], glyphs)
+        return f'{first}<i class="ws"> … {gone} not drawn … </i>{last}'
     out = esc(text)
     out = re.sub(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]", _hidden, out)
-    out = re.sub(r" {2,}|^ | $", lambda m: f'<i class="ws">{"·" * len(m[0])}</i>', out)
+    out = re.sub(" +" if glyphs else " {2,}|^ | $", lambda m: f'<i class="ws">{"·" * len(m[0])}</i>', out)
     return out.replace("\t", '<i class="ws">⇥</i>').replace("\n", '<i class="ws">↵</i>')
 
 
@@ -98,9 +103,16 @@ def _hidden(match: re.Match[str]) -> str:
     return f'<i class="ws">U+{ord(match[0]):04X}</i>'
 
 
-def _kind_at(encoding: Encoding, at: int) -> SegmentKind | None:
-    found: Segment | None = next((s for s in encoding.prompt.segments or () if s.start <= at < s.end), None)
-    return found.kind if found else None
+class Kinds:
+    """Which segment a character of an encoding's prompt lies in; None where segments are unknown."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._segments = encoding.prompt.segments or ()
+        self._starts = [s.start for s in self._segments]
+
+    def __call__(self, at: int) -> SegmentKind | None:
+        found = bisect_right(self._starts, at) - 1
+        return self._segments[found].kind if found >= 0 and at < self._segments[found].end else None
 
 
 def _faults(encoding: Encoding, at: int) -> str:
@@ -118,7 +130,7 @@ def _piece(inner: str, kind: SegmentKind | None, faults: str) -> str:
 def _tail(encoding: Encoding, token: TokenText) -> str:
     ids = encoding.token_ids[-TAIL:]
     drawn = " · ".join(f'<span title="{esc(repr(token(i)))}">{i}</span>' for i in ids)
-    return f'<span class="tail" title="the last ids; the score is read at the last one"> … {drawn}</span>'
+    return f'<span class="tail" translate="no" title="the last ids"> … {drawn}</span>'
 
 
 def told_html(said: Sequence[str]) -> str:
@@ -133,8 +145,9 @@ def segment_counts(encoding: Encoding) -> dict[SegmentKind, int]:
         return {}
     counts: Counter[SegmentKind] = Counter()
     last: SegmentKind = "system"
+    kind_at = Kinds(encoding)
     for start, _ in encoding.spans:
-        last = _kind_at(encoding, start) or last
+        last = kind_at(start) or last
         counts[last] += 1
     return {kind: counts[kind] for kind in NAMES if counts[kind]}
 
@@ -144,12 +157,12 @@ def budget_html(encoding: Encoding, limit: int, control_ids: Set[int] = frozense
     total, counts = len(encoding.token_ids), segment_counts(encoding)
     vision = sum(m.tokens for m in encoding.media)
     bar = "".join(f'<i class="{k}" style="width:{100 * n / max(limit, 1):.3f}%"></i>' for k, n in counts.items())
-    words = " ".join(f'<span class="key"><i class="{k}"></i>{NAMES[k]} <b>{n:,}</b></span>' for k, n in counts.items())
+    keys = " ".join(f'<span class="key"><i class="{k}"></i>{NAMES[k]} <b>{n:,}</b></span>' for k, n in counts.items())
     if not counts:
-        words = '<span class="muted">segments unknown: the template changes what it inserts</span>'
+        keys = '<span class="muted">segments unknown: the template changes what it inserts</span>'
     vision_words = f'<span class="key">vision <b>{vision:,}</b></span>' if vision else ""
     return (
-        f'<div class="budget"><span class="keys">{words}{vision_words}{badges_html(encoding, control_ids)}</span>'
+        f'<div class="budget"><span class="keys">{keys}{vision_words}{badges_html(encoding, control_ids)}</span>'
         f'<span class="seg" role="img" aria-label="{total:,} of {limit:,} tokens">{bar}</span>'
         f'<span class="of"><b>{total:,}</b> of {limit:,}</span></div>'
     )

@@ -114,8 +114,9 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
     typed = [*(box.change for box in boxes), *(template.input for template in templates), tune.top.target.input]
     _after(gr.on(typed, **_preview(loop, tune), **LIVE), loop, tune)
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
-    seen = tune.prompt.head.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
-    seen.then(**_lint(loop, tune), **LIVE)
+    for part in (tune.prompt.head, tune.prompt.prompt):
+        seen = part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+        seen.then(**_lint(loop, tune), **LIVE)
 
 
 def _wire_intake(loop: Loop, tune: Tune) -> None:
@@ -135,7 +136,11 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     filled = [
         tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
     ]  # fmt: skip
-    opening = {"fn": loop.on_scenario, "inputs": [tune.ask.scenario, tune.top.current], "outputs": filled}
+    opening = {
+        "fn": loop.on_scenario,
+        "inputs": [tune.ask.scenario, tune.top.current, tune.prompt.view],
+        "outputs": filled,
+    }
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
     scoring = tune.ask.score.click(**rank, **SCORE)
