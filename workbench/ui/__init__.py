@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.pool import Bench
-from workbench.ui import export, top, tune
+from workbench.ui import documents, export, top, tune
 from workbench.ui.loop import Loop
 from workbench.ui.theme import theme
 
@@ -25,11 +25,14 @@ def build(bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = A
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab("Tune", id="tune", elem_id="tune"):
+            with gr.Tab("Tune", id="tune", elem_id="tune") as tuned:
                 tuning = tune.build(loop, bar)
+            with gr.Tab("Documents", id="rows", elem_id="documents-tab") as documented:
+                listed = documents.build()
             with gr.Tab("Export", id="export", elem_id="export") as exporting:
                 export.build(loop, tuning, exporting)
-        tune.wire(demo, loop, tuning)
+        tune.wire(demo, loop, tuning, tuned)
+        documents.wire(demo, loop, listed, tuning, documented)
     return demo
 
 
