@@ -97,8 +97,7 @@
     }
     mark();
   };
-  const input = (name) => at(name)?.querySelector?.('input[type=file]') || (at(name)?.matches?.('input') ? at(name) : null) ||
-    at(name)?.parentElement?.querySelector('input[type=file]');
+  const input = (name) => document.querySelector(`#${name} input[type=file]`);
   document.addEventListener('click', (event) => {
     const target = event.target;
     if (!target.closest?.('#rows')) return;

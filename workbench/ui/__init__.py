@@ -13,15 +13,21 @@ import gradio as gr
 from workbench.pool import Bench
 from workbench.ui import documents, export, top, tune
 from workbench.ui.loop import Loop
+from workbench.ui.quota import UPLOADS, Quota
 from workbench.ui.theme import theme
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TITLE = "Rerank Workbench"
 
 
-def build(bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes") -> gr.Blocks:
-    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders."""
-    loop = Loop(bench, scenarios, scenes)
+def build(
+    bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes", quota: int = UPLOADS
+) -> gr.Blocks:
+    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders.
+
+    `quota`: bytes of files that one session may send.
+    """
+    loop = Loop(bench, scenarios, scenes, quota=Quota(quota))
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs"):

@@ -6,7 +6,7 @@ Knows nothing of how rows are drawn or changed. Each tab is drawn when it is ope
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -39,12 +39,16 @@ def build() -> DocumentsTab:
         said = panel(name="rows-said")
         figures = panel(name="rows-figures")
         with gr.Row(elem_id="rows-uploads"):  # the page's script opens these
-            files = gr.UploadButton("files", elem_id="rows-files", file_count="multiple")
-            folder = gr.UploadButton("folder", elem_id="rows-folder", file_count="directory")
-            part = gr.UploadButton(
-                "part", elem_id="rows-part", file_count="multiple", file_types=["image", "video"]
-            )
+            files = _upload("rows-files", "multiple")
+            folder = _upload("rows-folder", "directory")
+            part = _upload("rows-part", "multiple", ["image", "video"])
     return DocumentsTab(listing, said, figures, files, folder, part, undo, page, into)
+
+
+def _upload(name: str, several: Literal["multiple", "directory"], types: list[str] | None = None) -> gr.UploadButton:
+    """A button in a box of its own: Gradio puts the field of the files beside it, without a name."""
+    with gr.Column(elem_id=name):
+        return gr.UploadButton(name, file_count=several, file_types=types)
 
 
 def wire(demo: gr.Blocks, loop: Loop, tab: DocumentsTab, tune: Tune, opened: gr.Tab) -> None:

@@ -27,7 +27,8 @@ def _row(name: str, row: Document, encoding: Encoding | WorkbenchError, window: 
     if isinstance(encoding, WorkbenchError):
         told = "the template of B does not render" if isinstance(encoding, TemplateInvalid) else sentence(encoding)
         return f'<span data-of="{esc(name)}"><span class="error" title="{told}">{told}</span></span>'
-    sizes = "".join(f'<span data-of="{esc(name)}/{at}">{_size(item)}</span>' for at, item in _media(row, encoding))
+    media = list(_media(row, encoding))
+    sizes = "".join(f'<span data-of="{esc(name)}/{at}">{_size(item, len(media) > 1)}</span>' for at, item in media)
     return f'<span data-of="{esc(name)}">{_tokens(row, encoding)}{_window(encoding, window)}</span>{sizes}'
 
 
@@ -65,8 +66,9 @@ def _media(row: Document, encoding: Encoding) -> Iterator[tuple[int, MediaInput]
             yield at, found
 
 
-def _size(item: MediaInput) -> str:
+def _size(item: MediaInput, several: bool) -> str:
+    """Size after resizing and frames; where a row has several, what each costs."""
     size = f"<span>{item.width}×{item.height}</span>"
     if isinstance(item.part, Video):
         size += f"<span><b>{len(item.frames) or item.grid[0]}</b> frames</span>"
-    return f"{size}<span><b>{item.tokens:,}</b> vision</span>"
+    return size + (f"<span><b>{item.tokens:,}</b> vision</span>" if several else "")

@@ -16,6 +16,10 @@ from workbench.ui.rows import OWN, Item, content_of
 PAGE = 50  # rows drawn at once
 EMPTY = "Drop pictures, clips, lists of texts or whole folders anywhere here, or paste them."
 READS = "The model reads clips first, then pictures, then the texts."
+COPY = (
+    '<svg viewBox="0 0 16 16" width="13" height="13" fill="none" stroke="currentColor" stroke-width="1.4" aria-hidden="true">'
+    '<path d="M5.5 5.5h8v8h-8z M10.5 2.5h-8v8"/></svg>'
+)
 ASKS = {"fps": "frames a second", "frames": "frames", "min_pixels": "pixels from", "max_pixels": "to"}
 
 
@@ -91,19 +95,15 @@ def _pager(listing: Listing) -> str:
 # ---------------------------------------------------------------- one row
 def _row(listing: Listing, number: int, item: Item, numbers: Mapping[str, int], thumb: Thumb) -> str:
     name = esc(item["id"])
-    twin = listing.twins.get(item["id"])
-    same = f'<span class="flag d-twin">same as row {numbers[twin]}</span>' if twin else ""
-    label = f'<span class="d-label ell" translate="no">{esc(item["label"])}</span>' if item["label"] else ""
-    head = f'<div class="d-head">{label}{same}</div>' if label or same else ""
-    inner = _bad(item) if item["error"] else head + _parts(listing, number, item, thumb)
+    inner = _bad(item) if item["error"] else _parts(listing, number, item, numbers, thumb)
     return (
         f'<li class="d-row{" bad" if item["error"] else ""}" data-row="{name}" data-at="{number - 1}" tabindex="0" '
         f'aria-label="row {number}"><span class="d-handle" draggable="true" title="Drag, or Alt+↑ and Alt+↓" '
         f'aria-hidden="true">⠿</span><span class="d-no">{number}</span><div class="d-body">{inner}</div>'
         f'<div class="d-figures" data-figure="{name}"></div>{"" if item["error"] else _grades(item)}'
         f'<span class="d-acts"><button type="button" data-do="duplicate" data-id="{name}" title="Duplicate" '
-        f'aria-label="duplicate row {number}">⧉</button><button type="button" data-do="remove" data-id="{name}" title="Delete" '
-        f'aria-label="delete row {number}">×</button></span></li>'
+        f'aria-label="duplicate row {number}">{COPY}</button>'
+        f'<button type="button" data-do="remove" data-id="{name}" title="Delete" aria-label="delete row {number}">×</button></span></li>'
     )
 
 
@@ -122,28 +122,57 @@ def _grades(item: Item) -> str:
     return f'<span class="d-grades" role="group" aria-label="grade">{pills}</span>'
 
 
-def _parts(listing: Listing, number: int, item: Item, thumb: Thumb) -> str:
-    parts, media = item["parts"], [p for p in item["parts"] if p[0] != "text"]
-    drawn = "".join(_part(listing, number, item, at, thumb) for at in range(len(parts)))
-    if media and len(media) == len(parts):  # a caption is a text behind the pictures
-        drawn += f'<div class="d-part d-caption">{_text(number, item["id"], len(parts), "", "caption")}</div>'
+def _parts(listing: Listing, number: int, item: Item, numbers: Mapping[str, int], thumb: Thumb) -> str:
+    parts, twin = item["parts"], listing.twins.get(item["id"])
+    mixed = len(parts) > 1
+    same = f'<span class="flag d-twin">same as row {numbers[twin]}</span>' if twin else ""
+    alone = len(parts) == 1 and parts[0][0] != "text"  # a picture or clip by itself carries the row's label
+    told = _label(item) if not alone else ""
+    head = f'<div class="d-head">{told}{same}</div>' if told or (same and not alone) else ""
+    drawn = "".join(
+        _part(listing, number, item, at, thumb, _label(item) + same if alone else "") for at in range(len(parts))
+    )
+    if mixed and all(part[0] != "text" for part in parts):
+        drawn += f'<div class="d-part">{_text(number, item["id"], len(parts), "", "caption")}{_add(item)}</div>'
+    if mixed and any(part[0] != "text" for part in parts):
+        drawn += f'<div class="d-reads">{READS}</div>'
+    return head + drawn
+
+
+def _label(item: Item) -> str:
+    """What a row is called, where that is not its own words."""
+    words = " ".join(part[1] for part in item["parts"] if part[0] == "text").strip()
+    if not item["label"] or item["label"].strip("“”") == words:
+        return ""
+    return f'<span class="d-label ell" translate="no">{esc(item["label"])}</span>'
+
+
+def _add(item: Item) -> str:
+    """The ways to add a part; a picture without a text has its caption to write in."""
     name = esc(item["id"])
-    more = f'<button type="button" data-do="into" data-pick="part" data-id="{name}">+ picture or clip</button>'
-    if not media or len(media) < len(parts):
-        more = f'<button type="button" data-do="words" data-id="{name}">+ text</button>{more}'
-    note = f'<span class="muted">{READS}</span>' if media and len(parts) > 1 else ""
-    return f'{drawn}<div class="d-add">{more}{note}</div>'
+    words = f'<button type="button" data-do="words" data-id="{name}" title="Add a text to this row">+ text</button>'
+    words = words if any(part[0] == "text" for part in item["parts"]) else ""
+    hint = "Add a picture or clip to this row, or drop it here"
+    return (
+        f'<span class="d-add">{words}<button type="button" data-do="into" data-pick="part" data-id="{name}" title="{hint}">'
+        f"+ media</button></span>"
+    )
 
 
-def _part(listing: Listing, number: int, item: Item, at: int, thumb: Thumb) -> str:
+def _part(listing: Listing, number: int, item: Item, at: int, thumb: Thumb, label: str) -> str:
     part, several = item["parts"][at], len(item["parts"]) > 1
     tools = _tools(item["id"], at, len(item["parts"])) if several else ""
+    last = at == len(item["parts"]) - 1
+    captioned = any(p[0] == "text" for p in item["parts"]) or not several
+    more = _add(item) if last and captioned else ""
     if part[0] == "text":
-        return f'<div class="d-part">{_text(number, item["id"], at, part[1], "text")}{tools}</div>'
+        return f'<div class="d-part">{_text(number, item["id"], at, part[1], "text")}{tools}{more}</div>'
     picture = picture_of(content_of([part]), thumb)
     source = f'<span class="d-source ell" translate="no" title="{esc(part[2])}">{esc(part[2] or "untitled")}</span>'
     figure = f'<span class="d-size" data-figure="{esc(item["id"])}/{at}"></span>'
-    return f'<div class="d-part d-media">{picture}{source}{figure}{_asks(listing, item["id"], at, part)}{tools}</div>'
+    line = f'<div class="d-line">{label}{source}{figure}{_asks(listing, item["id"], at, part)}{tools}{more}</div>'
+    caption = "" if several else _text(number, item["id"], at + 1, "", "caption")
+    return f'<div class="d-part d-media">{picture}<div class="d-what">{line}{caption}</div></div>'
 
 
 def _text(number: int, name: str, at: int, text: str, what: str) -> str:
