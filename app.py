@@ -76,6 +76,8 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     add("--data", type=Path, metavar="DIR", help="folder for what is kept (default: a private one, removed at exit)")
     add("--api-key", metavar="KEY", help="what callers of the HTTP door must send: Authorization: Bearer KEY")
     add("--auth", metavar="USER:PASSWORD", type=_user, help="guards the screen")
+    add("--allow-host", metavar="NAME", nargs="+", default=[], help="names a reverse proxy calls this server by; needs --auth")
+    add("--upload-quota", metavar="GB", type=_gigabytes, default="2", help="of files a page may send (default: %(default)s)")
     args = parser.parse_args(argv)
     args.space = space
     return args
@@ -85,6 +87,17 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and int(text) < 1 << 16):
         raise argparse.ArgumentTypeError("expected a number from 0 to 65535")
     return int(text)
+
+
+def _gigabytes(text: str) -> int:
+    """In bytes."""
+    try:
+        size = int(float(text) * 1e9)
+    except (ValueError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise argparse.ArgumentTypeError("expected a number of gigabytes, such as 2")
+    return size
 
 
 def _user(text: str) -> tuple[str, str]:
@@ -101,13 +114,19 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _is_open(args: argparse.Namespace) -> bool:
+    """Other machines can reach it, directly or through a proxy."""
+    return not _is_loopback(args.host) or bool(args.allow_host)
+
+
 # ---------------------------------------------------------------- the house
 def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     """Opens everything, prints where it is, and serves. Raises RequestInvalid when it must not or cannot start."""
-    if not (_is_loopback(args.host) or args.auth or args.space):
+    if _is_open(args) and not (args.auth or args.space):
+        flag = f"--host {args.host}" if not _is_loopback(args.host) else f"--allow-host {' '.join(args.allow_host)}"
         raise RequestInvalid(
-            "can be reached from other machines, so the screen needs a guard", where=f"--host {args.host}",
-            hint="Start it with --auth USER:PASSWORD, or on 127.0.0.1.",
+            "can be reached from other machines, so the screen needs a guard", where=flag,
+            hint="Start it with --auth USER:PASSWORD, or for 127.0.0.1 alone.",
         )  # fmt: skip
     sock = stack.enter_context(_bind(args.host, args.port))  # a taken port is said before anything heavy is imported
     private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workbench-")))
@@ -116,7 +135,7 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     args.data = args.data or private / "data"
     bench = open_house(args)
     stack.callback(bench.close)
-    if args.api_key is None and not (_is_loopback(args.host) or args.space):
+    if args.api_key is None and _is_open(args) and not args.space:
         args.api_key = secrets.token_urlsafe(24)
         print(f"API key of this run (none was given): {args.api_key}", file=sys.stderr)
     _run(build(bench, args), sock, args.host)
@@ -152,14 +171,15 @@ def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
 
     app = api.build(bench, api_key=args.api_key)
     if not args.space:  # there a proxy owns the names
-        app.add_middleware(api.SameHost, names=(*LOOPBACK, args.host) if _is_loopback(args.host) else ())
+        known = _is_loopback(args.host) or args.allow_host
+        app.add_middleware(api.SameHost, names=(*LOOPBACK, args.host, *args.allow_host) if known else ())
     options: dict[str, Any] = {
         "auth": args.auth,
         "max_file_size": MAX_UPLOAD,
         "blocked_paths": [str(args.data)],
         **ui.mount_options(),
     }
-    mounted: FastAPI = gr.mount_gradio_app(app, ui.build(bench), path="/", **options)
+    mounted: FastAPI = gr.mount_gradio_app(app, ui.build(bench, quota=args.upload_quota), path="/", **options)
     return mounted
 
 

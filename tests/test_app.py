@@ -72,6 +72,8 @@ def test_the_head_can_be_given_in_vllms_words(tmp_path: Path, tiny_qwen3: Path) 
     [
         ["--auth", "nobody"],
         ["--auth", ":x"],
+        ["--upload-quota", "much"],
+        ["--upload-quota", "-1"],
         ["--parity", "tgi"],
         ["--dtype", "int4"],
         ["--port", "x"],
@@ -106,6 +108,36 @@ def test_what_cannot_start_says_so(flags: list[str], capsys: pytest.CaptureFixtu
     assert roof.main(["--port", "0", "--auth", "a:b", *flags]) == 2
     err = capsys.readouterr().err
     assert "app.py: " in err and "Traceback" not in err and flags[-1].split("/")[-1] in err
+
+
+def test_a_name_behind_a_proxy_needs_a_guard(capsys: pytest.CaptureFixture[str]) -> None:
+    assert roof.main(["--port", "0", "--allow-host", "rerank.example.org"]) == 2
+    assert "--allow-host rerank.example.org" in (err := capsys.readouterr().err) and "--auth" in err
+
+
+@pytest.mark.parametrize(("given", "size"), [([], 2_000_000_000), (["--upload-quota", "0.5"], 500_000_000)])
+def test_the_quota_of_uploads_is_in_gigabytes(given: list[str], size: int) -> None:
+    assert roof.arguments(given, {}).upload_quota == size
+
+
+def test_a_server_answers_to_its_own_names_and_those_of_its_proxy(tmp_path: Path) -> None:
+    from fastapi.testclient import TestClient
+
+    def answers(host: str, origin: str, *flags: str) -> int:
+        headers = {"Host": host, **({"Origin": origin} if origin else {})}
+        args = roof.arguments(["--model", LEXICAL, "--data", str(tmp_path), *flags], {})
+        bench = roof.open_house(args)
+        try:
+            return TestClient(roof.build(bench, args)).get("/health", headers=headers).status_code
+        finally:
+            bench.close()
+
+    mine, allowed = "rerank.example.org", ("--allow-host", "rerank.example.org", "--auth", "a:b")
+    assert answers(mine, "") == 403
+    assert answers(mine, f"https://{mine}", *allowed) == 200
+    assert answers("127.0.0.1:7860", f"https://{mine}", *allowed) == 200  # a proxy that rewrites the name
+    assert answers("evil.example.org", "", *allowed) == 403
+    assert answers(mine, "https://evil.example.org", *allowed) == 403
 
 
 @pytest.mark.parametrize(("flags", "key"), [([], None), (["--api-key", "mine"], "mine")])

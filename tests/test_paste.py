@@ -123,3 +123,22 @@ def test_lines_of_requests_give_the_first(bench: Bench) -> None:
 def test_plain_lines(bench: Bench) -> None:
     pasted = read_paste("  first line\n\nsecond, with ${x} and {{ y }}\n", bench)
     assert texts(pasted.rows) == ["first line", "second, with ${x} and {{ y }}"] and pasted.query is None
+
+
+def test_a_table_is_read_by_its_heading(bench: Bench) -> None:
+    text = 'id;passage;relevance\n1;"one; with a mark\nand a line";3\n2;two;\n\n'
+    pasted = read_paste(text, bench)
+    assert texts(pasted.rows) == ["one; with a mark\nand a line", "two"] and pasted.grades == (3, None)
+    assert pasted.query is None and pasted.kind == "table"
+    quoted = read_paste('text\tid\n"half a quote\t1\nwhole\t2', bench)
+    assert texts(quoted.rows) == ['"half a quote', "whole"]
+    assert texts(read_paste("A text, and more\nof it", bench).rows) == ["A text, and more", "of it"]  # no heading: lines
+
+
+def test_a_file_that_is_a_table_needs_a_column_of_texts(bench: Bench) -> None:
+    with pytest.raises(RequestInvalid, match="'name', 'price'") as raised:
+        read_paste("name,price\nx,1", bench, table=True)
+    assert "document" in raised.value.hint
+    assert texts(read_paste("one\ntwo", bench, table=True).rows) == ["one", "two"]
+    with pytest.raises(RequestInvalid, match="no rows"):
+        read_paste("id,text", bench)

@@ -1,4 +1,4 @@
-"""Recognises pasted text: a /rerank or /score body, a curl line, query⇥document⇥grade rows, JSON lines, plain lines.
+"""Recognises pasted text: a /rerank or /score body, a curl line, a table, JSON lines, plain lines.
 
 Knows nothing of the screen: it returns the query, the documents, their grades and the instruction that were in the text.
 """
@@ -10,15 +10,15 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from workbench import wire
 from workbench.media import read_content
 from workbench.pool import Bench
+from workbench.tables import TEXTS, columns, read_table
 from workbench.types import JSON, Document, Query, RequestInvalid, Row, Text, WorkbenchError
 
 DATA_FLAGS = ("-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--json")
-HEADINGS = {"query", "document", "passage", "text", "grade", "label", "relevance", "score"}
 DOCUMENT_KEYS = ("document", "text", "passage", "content", "doc")
 GRADE_KEYS = ("grade", "relevance", "label")
 ANSI_QUOTED = re.compile(r"(?<=\s)\$'((?:[^'\\]|\\.)*)'", re.S)
@@ -38,8 +38,11 @@ class Pasted:
     notes: tuple[str, ...] = field(default=())
 
 
-def read_paste(text: str, bench: Bench) -> Pasted:
-    """The first reading that fits. RequestInvalid when there is nothing in it, or when what it claims to be is broken."""
+def read_paste(text: str, bench: Bench, *, table: bool = False) -> Pasted:
+    """The first reading that fits. RequestInvalid when there is nothing in it, or when what it claims to be is broken.
+
+    `table`: it comes from a file that says it is one, so without a text column it is not taken for plain lines.
+    """
     text = text.strip().lstrip("\ufeff")
     if not text:
         raise RequestInvalid("the paste is empty", hint="Paste a /rerank body, a curl line, or one document per line.")
@@ -49,9 +52,14 @@ def read_paste(text: str, bench: Bench) -> Pasted:
         return _body(_curl_body(text), bench, "curl line")
     if text[0] in "{[":
         return _json(text, bench)
+    if (found := read_table(text)) is not None:
+        return _titled(found.rows, bench)
     lines = [line for line in text.splitlines() if line.strip()]
     if all("\t" in line for line in lines):
         return _table(lines, bench)
+    if table and len(columns(text)) > 1:
+        names = ", ".join(repr(name) for name in columns(text)[:6])
+        raise RequestInvalid(f"has no column of texts, but {names}", hint=f"Name one of its columns {' or '.join(TEXTS[:2])}.")
     return _documents("lines", [{"text": line.strip()} for line in lines], bench)
 
 
@@ -144,13 +152,20 @@ def _data(word: str, following: str) -> str | None:
     return word[2:] if word.startswith("-d") and word[2:3] in ("{", "@") else None
 
 
-def _table(lines: Sequence[str], bench: Bench) -> Pasted:
-    """Tab-separated: query, document and perhaps a grade. The rows of the first query are taken."""
-    table = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    if {cell.lower() for cell in table[0]} <= HEADINGS:
-        table = table[1:]
-    if not table:
+def _titled(rows: Sequence[tuple[str, str, str]], bench: Bench) -> Pasted:
+    """A table with a heading. Where it has queries, the rows of the first one are taken."""
+    if not rows:
         raise RequestInvalid("the table has a heading and no rows")
+    query = rows[0][0]
+    mine = [row for row in rows if row[0] == query]
+    notes = (f"{len({row[0] for row in rows})} queries; the first was taken",) if len(mine) < len(rows) else ()
+    pasted = _documents("table", [{"text": text, "grade": grade or None} for _, text, grade in mine], bench, notes)
+    return replace(pasted, query=Query("query", (Text(query),)) if query else None)
+
+
+def _table(lines: Sequence[str], bench: Bench) -> Pasted:
+    """Tab-separated, without a heading: query, document and perhaps a grade. The rows of the first query are taken."""
+    table = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)]
     query = table[0][0]
     mine = [row for row in table if row[0] == query]
     others = len({row[0] for row in table}) - 1

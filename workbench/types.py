@@ -97,18 +97,25 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture by content: `digest` (SHA-256 of the file's bytes) finds it in the media library, `source` names it."""
+    """A picture by content: `digest` (SHA-256 of the file's bytes) finds it in the media library, `source` names it.
+
+    `min_pixels`, `max_pixels`: its own bounds on the area it is resized to; 0 = those of the recipe.
+    """
 
     digest: str
     source: str = ""
+    min_pixels: int = 0
+    max_pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A clip by content, as `Image`."""
+    """A clip by content, as `Image`. `fps`, `frames`: its own sampling, as a rate or a count, which wins; 0 = the recipe's."""
 
     digest: str
     source: str = ""
+    fps: float = 0.0
+    frames: int = 0
 
 
 Media: TypeAlias = Image | Video

@@ -18,6 +18,7 @@ from workbench.ui.export import Export
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.rows import content_of, item_of, named, row_of, with_text
+from workbench.ui.uploads import Uploads
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = {"side": "b", "at": 0}
@@ -159,11 +160,12 @@ def test_names_are_unique_and_edits_drop_the_grade() -> None:
 
 def test_the_tray_checks_what_the_browser_sends(loop: Loop, values: list[Any]) -> None:
     intake, items = Intake(loop), values[4]
-    assert [i["id"] for i in intake.on_tray(event(do="remove", index="0"), items)[0]] == ["y"]
-    for index in ("9", "-1", "x", None):
-        assert isinstance(intake.on_tray(event(do="remove", index=index), items)[0], dict)
-    assert intake.on_edit(event(index="1", text="new"), items)[1]["parts"] == [["text", "new", ""]]
-    assert isinstance(intake.on_edit(event(index="7", text="new"), items), dict)
+    assert [i["id"] for i in intake.on_tray(event(do="remove", id="x"), items)[0]] == ["y"]
+    for name in ("z", "0", "", None):
+        assert isinstance(intake.on_tray(event(do="remove", id=name), items)[0], dict)
+    assert isinstance(intake.on_tray(event(do="other", id="x"), items)[0], dict)
+    assert intake.on_edit(event(id="y", text="new"), items)[1]["parts"] == [["text", "new", ""]]
+    assert isinstance(intake.on_edit(event(id="z", text="new"), items), dict)
 
 
 def test_uploads(loop: Loop, tmp_path: Path) -> None:
@@ -176,7 +178,7 @@ def test_uploads(loop: Loop, tmp_path: Path) -> None:
     }.items():  # fmt: skip
         (tmp_path / name).write_bytes(data)
         files.append(str(tmp_path / name))
-    items, tray = Intake(loop).on_files(files, [])
+    items, tray, _, _ = Intake(loop).on_take([], Uploads(loop).on_files(files, [], [], request()), [])
     good = [i["parts"][0][0] for i in items if not i["error"]]
     assert good == ["image", "video", "text", "text"]
     bad = [item for item in items if item["error"]]

@@ -235,7 +235,7 @@ def views() -> list[str]:
         charts.scatter_html(hostile),
         prompt_view.prompt_html(item, {99}, lambda _: HOSTILE),
         prompt_view.budget_html(item, 10),
-        tray_view.tray_html([pair.document, error], [face, face]),
+        tray_view.tray_html([pair.document, error], [face, face], ["d1", "<b>"]),
         tray_view.query_media_html([""], [HOSTILE]),
         tray_view.gallery_html([HOSTILE], [""]),
         world_view.foreign_html(HOSTILE, HOSTILE, foreign, world_view.OFFERS),

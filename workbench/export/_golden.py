@@ -15,7 +15,7 @@ from workbench.pool import Bench, Pool
 from workbench.ranking import make_pair
 from workbench.scorers import RunsStock, Scorer
 from workbench.scorers._ids import ReadsIds
-from workbench.scorers._jobs import contents
+from workbench.scorers._jobs import asked_of, contents
 from workbench.types import (
     JSON,
     ContentPart,
@@ -245,6 +245,7 @@ def _request(bench: Bench, case: Case, served: Variant) -> dict[str, JSON]:
     }  # fmt: skip
     if case.instruction is not None:
         body["instruction"] = case.instruction
-    if served.media_options:
-        body["mm_processor_kwargs"] = dict(served.media_options)
+    asked = {**served.media_options, **asked_of((*case.query.content, *case.document.content))}
+    if asked:
+        body["mm_processor_kwargs"] = asked
     return {**body, **limits}

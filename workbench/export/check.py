@@ -84,6 +84,7 @@ def replay(server: Server, model: str, row: dict[str, Any], shows: bool) -> dict
         given = {"instruction": request["instruction"]} if "instruction" in request else {}
         messages = [{"role": role, "content": c} for role, c in zip(("query", "document"), contents, strict=True)]
         flags = {"add_special_tokens": True, "add_generation_prompt": False, "chat_template_kwargs": given}
+        flags |= {name: request[name] for name in ("mm_processor_kwargs",) if name in request}
         with contextlib.suppress(Unanswered, KeyError, TypeError):
             found["ids"] = server.ask("/tokenize", named(model, messages=messages, **flags))["tokens"]
     return found

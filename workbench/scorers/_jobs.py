@@ -16,7 +16,7 @@ from workbench.scorers import Stop
 from workbench.scorers._answers import classified, reranked
 from workbench.scorers._endpoints import Endpoints, Refused
 from workbench.scorers._probe import Probe, named
-from workbench.types import JSON, ContentPart, Encoding, Image, Pair, Text, WorkbenchError
+from workbench.types import JSON, ContentPart, Encoding, Image, Pair, PromptInvalid, Text, Video, WorkbenchError
 
 ROWS = 16  # documents in one request: small enough that results stream and Stop acts soon
 
@@ -98,7 +98,7 @@ class Jobs:
         if not isinstance(encoding, Own):
             return ""
         pair = encoding.pair
-        return json.dumps([repr(pair.query.content), repr(pair.limits), dict(pair.variables), dict(pair.media_options)])
+        return json.dumps([repr(pair.query.content), repr(pair.limits), dict(pair.variables), sampling(pair)])
 
     def _job(self, rows: tuple[int, ...], batch: Sequence[Encoding]) -> Job:
         first = batch[rows[0]]
@@ -121,7 +121,7 @@ class Jobs:
             "max_tokens_per_doc": limits.max_tokens_per_doc,
             "truncate_prompt_tokens": limits.truncate_prompt_tokens,
             "truncation_side": limits.truncation_side,
-            "mm_processor_kwargs": dict(pair.media_options) or None,
+            "mm_processor_kwargs": sampling(pair) or None,
         }
         body |= {name: value for name, value in optional.items() if value is not None}
         return Job(rows, self.endpoints.addresses[0].rerank, body)
@@ -130,6 +130,33 @@ class Jobs:
 def sent(pair: Pair, ignored: Sequence[str]) -> dict[str, JSON]:
     """The template's variables as a server is sent them: an explicit null is one that was given."""
     return {name: value for name, value in pair.variables.items() if name not in ignored}
+
+
+def sampling(pair: Pair) -> dict[str, JSON]:
+    """The pair's mm_processor_kwargs with what its pictures and clips ask for themselves."""
+    return {**pair.media_options, **asked_of((*pair.query.content, *pair.document.content))}
+
+
+def asked_of(content: Sequence[ContentPart]) -> dict[str, JSON]:
+    """What pictures and clips ask for themselves, in vLLM's words, which hold for a whole request: PromptInvalid where they
+    do not ask the same. Bounds on pixels reach pictures and clips alike, sampling reaches clips."""
+    media = [part for part in content if not isinstance(part, Text)]
+    clips = [part for part in media if isinstance(part, Video)]
+    found: dict[str, JSON] = {}
+    for name, asked in (
+        ("fps", [clip.fps for clip in clips]),
+        ("num_frames", [clip.frames for clip in clips]),
+        ("min_pixels", [part.min_pixels if isinstance(part, Image) else 0 for part in media]),
+        ("max_pixels", [part.max_pixels if isinstance(part, Image) else 0 for part in media]),
+    ):
+        if len(set(asked)) > 1:
+            raise PromptInvalid(
+                f"asks for {name} of its own, and another of the same prompt does not: vLLM samples all of a request alike",
+                where=media[0].source, hint="Give them the same, or take it back.",
+            )  # fmt: skip
+        if any(asked):
+            found[name] = asked[0]
+    return found
 
 
 def contents(content: Sequence[ContentPart], library: Library) -> JSON:

@@ -86,7 +86,24 @@ def _with_options(
         image, video = replace(image, max_pixels=high), replace(video, max_pixels=high, total_pixels=high)
     if fps := options.get("fps"):
         video = replace(video, fps=float(fps))
+    if frames := options.get("num_frames"):
+        video = _counted(video, int(frames))
     return image, video
+
+
+def _counted(video: ClipSampling, frames: int) -> ClipSampling:
+    """So many frames whatever the length of the clip, within what the recipe may take at most."""
+    frames = min(max(frames, 1), video.max_frames)
+    return replace(video, min_frames=frames, max_frames=frames)
+
+
+def own_rules(part: Media, rules: PixelRecipe) -> PixelRecipe:
+    """The recipe with what one picture or clip asks for itself, never beyond what the recipe allows at most."""
+    if isinstance(part, Image):
+        high = min(part.max_pixels or rules.image.max_pixels, rules.image.max_pixels)
+        return replace(rules, image=PixelLimits(min(part.min_pixels or rules.image.min_pixels, high), high))
+    video = replace(rules.video, fps=part.fps) if part.fps else rules.video
+    return replace(rules, video=_counted(video, part.frames) if part.frames else video)
 
 
 def smart_resize(
@@ -127,6 +144,7 @@ def sample_frames(facts: MediaFacts, rules: PixelRecipe) -> tuple[int, ...]:
 
 def plan(part: Media, facts: MediaFacts, rules: PixelRecipe) -> MediaInput:
     """What the model will get of one picture or clip; needs its size only, not its pixels."""
+    rules = own_rules(part, rules)
     if isinstance(part, Image):
         h, w = smart_resize(
             facts.height, facts.width, factor=rules.factor,

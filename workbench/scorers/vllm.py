@@ -19,7 +19,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._endpoints import Endpoints, address
 from workbench.scorers._explain import HERE, LOCAL, SHOWN, THERE, UNSHOWN, Marked, compared
 from workbench.scorers._ids import cut, encoding_of
-from workbench.scorers._jobs import Jobs, Own, contents, sent
+from workbench.scorers._jobs import Jobs, Own, contents, sampling, sent
 from workbench.scorers._names import places
 from workbench.scorers._probe import Probe, messages, probe
 from workbench.scorers._there import There
@@ -91,6 +91,7 @@ class Remote:
         return self._own(pair) if pair.prompts[0].text == MARK else self._other(pair)
 
     def _own(self, pair: Pair) -> Encoding:
+        options = sampling(pair)  # first of all: what one request cannot say is refused
         ignored = () if self.probe.instruction or pair.variables.get("instruction") is None else ("instruction",)
         prompt = RenderedPrompt("", pair.prompts[0].media, None, ignored, self.probe.silence)
         if not self.probe.template:  # it cannot be known what the server makes of the pair
@@ -102,8 +103,8 @@ class Remote:
             return Own(replace(pair, prompts=(prompt,), parity="vllm"), (), ())
         query, document = (contents(side or (), self._jobs.library) for side in sides)
         body = messages(self.probe.model, query, document, sent(pair, ignored))
-        if pair.media_options:
-            body["mm_processor_kwargs"] = dict(pair.media_options)
+        if options:
+            body["mm_processor_kwargs"] = options
         found = self._there.rendered(body)
         text = self._there.text(found.ids)
         asked = replace(pair, prompts=(replace(prompt, text=text),), parity="vllm")  # the server's recipe, whatever was asked

@@ -11,25 +11,34 @@ from typing import Any
 import gradio as gr
 
 from workbench.pool import Bench
-from workbench.ui import export, top, tune
+from workbench.ui import documents, export, top, tune
 from workbench.ui.loop import Loop
+from workbench.ui.quota import UPLOADS, Quota
 from workbench.ui.theme import theme
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TITLE = "Rerank Workbench"
 
 
-def build(bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes") -> gr.Blocks:
-    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders."""
-    loop = Loop(bench, scenarios, scenes)
+def build(
+    bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes", quota: int = UPLOADS
+) -> gr.Blocks:
+    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders.
+
+    `quota`: bytes of files that one session may send.
+    """
+    loop = Loop(bench, scenarios, scenes, quota=Quota(quota))
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs"):
-            with gr.Tab("Tune", id="tune", elem_id="tune"):
+            with gr.Tab("Tune", id="tune", elem_id="tune") as tuned:
                 tuning = tune.build(loop, bar)
+            with gr.Tab("Documents", id="rows", elem_id="documents-tab") as documented:
+                listed = documents.build()
             with gr.Tab("Export", id="export", elem_id="export") as exporting:
                 export.build(loop, tuning, exporting)
-        tune.wire(demo, loop, tuning)
+        tune.wire(demo, loop, tuning, tuned)
+        documents.wire(demo, loop, listed, tuning, documented)
     return demo
 
 

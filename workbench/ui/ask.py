@@ -14,7 +14,7 @@ from workbench.scenario import titles
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.top import Top
-from workbench.ui.widgets import CLICK, WORK, button, line, panel
+from workbench.ui.widgets import CLICK, FILES, button, line, panel
 
 
 @dataclass
@@ -57,6 +57,6 @@ def wire(loop: Loop, ask: Ask, said: gr.HTML) -> list[Any]:
     """The events that change the query's pictures, for the caller to add what follows."""
     intake, media = Intake(loop), [ask.parts, ask.media]
     return [
-        ask.files.upload(intake.on_query_files, [ask.files, ask.parts], [*media, said], **WORK),
+        ask.files.upload(intake.on_query_files, [ask.files, ask.parts], [*media, said], **FILES),
         ask.media.click(intake.on_query_media, ask.parts, media, **CLICK),
     ]

@@ -14,16 +14,15 @@ import gradio as gr
 
 from workbench.paste import Pasted, read_paste
 from workbench.scenario import Scene, read_scenes
-from workbench.types import Document, RequestInvalid, Row, Text, WorkbenchError
+from workbench.types import Document, Text, WorkbenchError
 from workbench.ui import desk
+from workbench.ui.edits import place, removed
 from workbench.ui.figures import count, esc, picture_of, sentence
 from workbench.ui.loop import Loop
 from workbench.ui.page_view import look_html
-from workbench.ui.rows import Item, named, parts_of, with_text
+from workbench.ui.rows import Item, parts_of, plain_rows, row_of, with_text
 from workbench.ui.tray_view import gallery_html
-
-LISTS = {".txt", ".tsv", ".json", ".jsonl", ".ndjson", ".md", ".csv"}
-MOST = 1000
+from workbench.ui.uploads import Uploads, fitted, take
 
 
 @dataclass
@@ -35,59 +34,48 @@ class Intake:
 
     def on_tray(self, event: gr.EventData, items: list[Item]) -> tuple[Any, ...]:
         """A cross: the row goes. (items, tray)"""
-        index = _index(event, len(items))
-        if index is None or (event._data or {}).get("do") != "remove":
+        data = event._data if isinstance(event._data, dict) else {}
+        left = removed(items, {str(data.get("id"))})
+        if data.get("do") != "remove" or len(left) == len(items):
             return self.skip, self.skip
-        items = [*items[:index], *items[index + 1 :]]
-        return items, self.loop.tray(items)
+        return left, self.loop.tray(left)
 
     def on_edit(self, event: gr.EventData, items: list[Item]) -> Any:
         """Typing in a row: the text changes, and nothing is written back to where it is typed. (items)"""
-        index = _index(event, len(items))
-        if index is None:
+        data = event._data if isinstance(event._data, dict) else {}
+        at = place(items, str(data.get("id")))
+        if at is None:
             return self.skip
-        return [with_text(item, str(event._data["text"])) if i == index else item for i, item in enumerate(items)]
+        return [with_text(item, str(data["text"])) if i == at else item for i, item in enumerate(items)]
 
     def on_text(self, items: list[Item]) -> tuple[Any, ...]:
-        """An empty row to type in. (items, tray)"""
-        items = named(items, [Document("", (Text(""),))])
-        return items, self.loop.tray(items)
+        """An empty row to type in. (items, tray, said)"""
+        items, said = fitted(items, plain_rows([Document("", (Text(""),))]))
+        return items, self.loop.tray(items), said
 
-    def on_files(self, files: Sequence[str] | None, items: list[Item]) -> tuple[Any, ...]:
-        """Uploads: pictures, clips, and lists of texts. (items, tray)"""
-        rows: list[Row] = [row for file in files or () for row in self._file(Path(file))]
-        items = named(items, rows[: max(MOST - len(items), 0)])
-        return items, self.loop.tray(items)
+    def on_take(self, items: list[Item], incoming: list[Any], taken: list[str]) -> tuple[Any, ...]:
+        """What was read of uploads is put in. (items, tray, said, taken)"""
+        items, taken, said = take(items, incoming, taken)
+        return items, self.loop.tray(items), said, taken
 
-    def on_query_files(self, files: Sequence[str] | None, parts: list[list[str]]) -> tuple[Any, ...]:
+    def on_query_files(
+        self, files: Sequence[str] | None, parts: list[list[Any]], request: gr.Request
+    ) -> tuple[Any, ...]:
         """Pictures and clips of the query. (parts, drawn, said)"""
-        rows = [row for file in files or () for row in self._file(Path(file))]
+        uploads, session = Uploads(self.loop), str(request.session_hash)
+        rows = [row_of(item) for file in files or () for item in uploads.items(Path(file), session)]
         good = [p for row in rows if isinstance(row, Document) for p in parts_of(row.content) if p[0] != "text"]
         bad = [row for row in rows if isinstance(row, WorkbenchError)]
         said = "".join(f'<span class="error" role="alert">{sentence(error)}</span>' for error in bad)
         return [*parts, *good], self.loop.query_media([*parts, *good]), said
 
-    def on_query_media(self, event: gr.EventData, parts: list[list[str]]) -> tuple[Any, ...]:
+    def on_query_media(self, event: gr.EventData, parts: list[list[Any]]) -> tuple[Any, ...]:
         """A cross at a picture of the query. (parts, drawn)"""
         index = _index(event, len(parts))
         if index is None:
             return self.skip, self.skip
         parts = [*parts[:index], *parts[index + 1 :]]
         return parts, self.loop.query_media(parts)
-
-    def _file(self, path: Path) -> list[Row]:
-        """The rows of one upload; its temporary copy goes."""
-        try:
-            data = path.read_bytes()
-            path.unlink(missing_ok=True)
-            if path.suffix.lower() in LISTS:
-                return list(read_paste(data.decode("utf-8-sig"), self.loop.bench).rows)
-            part = self.loop.bench.library.add(data, path.name)
-            return [desk.checked(self.loop.bench, Document("", (part,)))]
-        except WorkbenchError as error:
-            return [error if error.where else RequestInvalid(error.message, where=path.name, hint=error.hint)]
-        except (OSError, UnicodeDecodeError) as error:
-            return [RequestInvalid(f"cannot be read ({error})", where=path.name)]
 
     # ------------------------------------------------------------ scenes
     def on_gallery(self, drawn: bool) -> tuple[Any, Any]:
@@ -107,15 +95,15 @@ class Intake:
         try:
             scenes = self._scenes()
             index = _index(event, len(scenes))
-            if index is None or len(items) >= MOST:
+            if index is None:
                 return (self.skip,) * 3
             scene = scenes[index]
             row = desk.checked(self.loop.bench, Document("", (self.loop.bench.library.add_file(scene.path),)))
         except WorkbenchError as error:
             return self.skip, self.skip, f'<span class="error" role="alert">{sentence(error)}</span>'
-        items = named(items, [row], [scene.label])
-        said = f'<span class="ok" role="status">added {esc(scene.label)}: {count(len(items), "row")}</span>'
-        return items, self.loop.tray(items), said
+        items, over = fitted(items, plain_rows([row], [scene.label]))
+        said = over or f'added <span translate="no">{esc(scene.label)}</span>: {count(len(items), "row")}'
+        return items, self.loop.tray(items), f'<span class="ok" role="status">{said}</span>'
 
     def _scenes(self) -> tuple[Scene, ...]:
         return read_scenes(self.loop.scenes) if self.loop.scenes else ()
@@ -136,8 +124,8 @@ class Intake:
                 *[self.skip] * 6,
             )
         rows = [desk.checked(self.loop.bench, row) for row in pasted.rows]
-        new = named(items if pasted.query is None else [], rows[:MOST], grades=pasted.grades)
-        said = f'<span class="ok">{_said(pasted)}</span>'
+        new, over = fitted(items if pasted.query is None else [], plain_rows(rows, grades=pasted.grades))
+        said = f'<span class="ok">{_said(pasted)}</span>' + (f' <span class="flag">{over}</span>' if over else "")
         return (new, self.loop.tray(new), said, *self._query(pasted), *_draft(pasted, self.skip))
 
     def _query(self, pasted: Pasted) -> tuple[Any, ...]:

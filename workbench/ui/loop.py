@@ -30,6 +30,7 @@ from workbench.ui.page_view import (
     tail_words,
 )
 from workbench.ui.preview import View
+from workbench.ui.quota import Quota
 from workbench.ui.ranking_view import SIDES, results_html, verdict_html
 from workbench.ui.rows import face_of, named, parts_of
 from workbench.ui.side_view import barred_html, head_html, lines_changed, silent_html
@@ -47,6 +48,7 @@ class Loop:
     scenarios: Path
     scenes: Path | None = None  # a folder of pictures and clips that can be added
     stops: Stops = field(default_factory=Stops)
+    quota: Quota = field(default_factory=Quota)  # of uploads, by session
 
     # ------------------------------------------------------------ opening
     def on_scenario(self, name: str | None, model: str, view: View = START) -> tuple[Any, ...]:
@@ -55,7 +57,7 @@ class Loop:
         try:
             own = desk.body_of(self.bench, model)
             if not name:
-                return (look_html(), "", [], "", [], tray_html((), ()), own, "", own, "", view)
+                return (look_html(), "", [], "", [], tray_html((), (), ()), own, "", own, "", view)
             scenario = read_scenario(self.scenarios / f"{Path(name).name}.json", self.bench.library)
         except WorkbenchError as error:
             return (notice_html(error), *(gr.skip() for _ in range(10)))
@@ -73,9 +75,9 @@ class Loop:
         )  # fmt: skip
 
     def tray(self, items: list[dict[str, Any]]) -> str:
-        return tray_html(desk.read_rows(items), desk.faces(self.bench, items))
+        return tray_html(desk.read_rows(items), desk.faces(self.bench, items), [item["id"] for item in items])
 
-    def query_media(self, parts: list[list[str]]) -> str:
+    def query_media(self, parts: list[list[Any]]) -> str:
         """Each picture and clip of the query by itself."""
         singles = [{"label": "", "grade": None, "error": None, "parts": [part]} for part in parts]
         drawn = [face_of(single, desk.thumb(self.bench)) for single in singles]

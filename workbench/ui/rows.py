@@ -20,7 +20,9 @@ from workbench.types import (
 )
 from workbench.ui.figures import Face, Thumb, label_of, picture_of, shorten
 
-Item = dict[str, Any]  # id, label, grade, parts: [kind, text or digest, source], error: None or [message, where, hint]
+# id, label, grade, error: None or [message, where, hint], parts: [kind, text or digest, source], perhaps what it asks for itself
+Item = dict[str, Any]
+OWN = {"image": ("min_pixels", "max_pixels"), "video": ("fps", "frames")}
 
 
 def item_of(row: Row, name: str, label: str = "", grade: int | None = None) -> Item:
@@ -45,44 +47,58 @@ def face_of(item: Item, thumb: Thumb) -> Face:
     return Face(shorten(item["label"] or label_of(content)), picture_of(content, thumb), item["grade"])
 
 
-def parts_of(content: Sequence[ContentPart]) -> list[list[str]]:
-    found = []
-    for part in content:
-        match part:
-            case Text():
-                found.append(["text", part.text, ""])
-            case Image():
-                found.append(["image", part.digest, part.source])
-            case Video():
-                found.append(["video", part.digest, part.source])
-    return found
+def parts_of(content: Sequence[ContentPart]) -> list[list[Any]]:
+    return [_plain(part) for part in content]
 
 
-def content_of(parts: Sequence[Sequence[str]]) -> tuple[ContentPart, ...]:
+def _plain(part: ContentPart) -> list[Any]:
+    match part:
+        case Text():
+            return ["text", part.text, ""]
+        case Image():
+            plain: list[Any] = ["image", part.digest, part.source]
+        case Video():
+            plain = ["video", part.digest, part.source]
+    own = {name: value for name in OWN[plain[0]] if (value := getattr(part, name))}
+    return [*plain, own] if own else plain
+
+
+def content_of(parts: Sequence[Sequence[Any]]) -> tuple[ContentPart, ...]:
     return tuple(map(_part, parts))
 
 
-def _part(part: Sequence[str]) -> ContentPart:
-    kind, value, source = part
+def _part(part: Sequence[Any]) -> ContentPart:
+    kind, value, source, *own = part
     if kind == "text":
         return Text(value)
-    return Image(value, source) if kind == "image" else Video(value, source)
+    asked = own[0] if own else {}
+    return Image(value, source, **asked) if kind == "image" else Video(value, source, **asked)
 
 
 def named(
     items: Sequence[Item], fresh: Sequence[Row], labels: Sequence[str] = (), grades: Sequence[int | None] = ()
 ) -> list[Item]:
     """`items` with `fresh` rows behind them, under ids that no other row has."""
+    return joined(items, plain_rows(fresh, labels, grades))
+
+
+def plain_rows(rows: Sequence[Row], labels: Sequence[str] = (), grades: Sequence[int | None] = ()) -> list[Item]:
+    """Rows as plain values under the ids they brought, "" for those without one."""
+    padded = zip(rows, (*labels, *[""] * len(rows)), (*grades, *[None] * len(rows)), strict=False)
+    return [item_of(row, row.id if isinstance(row, Document) else "", label, grade) for row, label, grade in padded]
+
+
+def joined(items: Sequence[Item], fresh: Sequence[Item]) -> list[Item]:
+    """`items` with `fresh` ones behind them; an id that is missing or taken becomes a new one."""
     taken = {item["id"] for item in items}
     found, number = list(items), len(items)
-    for i, row in enumerate(fresh):
-        name = row.id if isinstance(row, Document) and row.id not in taken else ""
+    for item in fresh:
+        name = item["id"]
         while not name or name in taken:
             number += 1
             name = f"d{number}"
         taken.add(name)
-        label = labels[i] if i < len(labels) else ""
-        found.append(item_of(row, name, label, grades[i] if i < len(grades) else None))
+        found.append({**item, "id": name})
     return found
 
 

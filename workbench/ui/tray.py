@@ -12,12 +12,14 @@ import gradio as gr
 
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
-from workbench.ui.widgets import CLICK, LIVE, WORK, button, line, panel
+from workbench.ui.uploads import Uploads
+from workbench.ui.widgets import FILES, LIVE, ROWS, button, line, panel
 
 
 @dataclass
 class Tray:
-    """`items`: the rows as plain values (`rows.Item`); `drawn`: whether the scenes to add were drawn yet."""
+    """`items`: the rows as plain values (`rows.Item`); `drawn`: whether the scenes to add were drawn yet; `incoming`: what was
+    read of uploads; `taken`: keys of what of it has been put in."""
 
     tray: gr.HTML
     add_text: gr.Button
@@ -29,6 +31,8 @@ class Tray:
     said: gr.HTML
     items: gr.State
     drawn: gr.State
+    incoming: gr.State
+    taken: gr.State
 
     @property
     def shown(self) -> list[Any]:
@@ -59,18 +63,19 @@ def build(loop: Loop) -> Tray:
             )  # fmt: skip
             paste_go = button("Fill the fields", name="paste-go")
         said = panel(name="said")
-    return Tray(tray, add_text, files, add_scene, gallery, paste, paste_go, said, items, drawn)
+    return Tray(tray, add_text, files, add_scene, gallery, paste, paste_go, said, items, drawn, gr.State([]), gr.State([]))
 
 
 def wire(loop: Loop, tray: Tray, pasted: list[Any]) -> list[Any]:
     """The events that change rows, for the caller to add what follows. `pasted`: what a pasted question fills beside the rows."""
-    intake, shown = Intake(loop), tray.shown
+    intake, uploads, shown = Intake(loop), Uploads(loop), tray.shown
     tray.add_scene.click(intake.on_gallery, tray.drawn, [tray.gallery, tray.drawn], **LIVE)
+    read = tray.files.upload(uploads.on_files, [tray.files, tray.incoming, tray.taken], tray.incoming, **FILES)
     return [
-        tray.tray.click(intake.on_tray, tray.items, shown, **CLICK),
-        tray.tray.input(intake.on_edit, tray.items, tray.items, **CLICK),
-        tray.add_text.click(intake.on_text, tray.items, shown, **CLICK),
-        tray.files.upload(intake.on_files, [tray.files, tray.items], shown, **WORK),
-        tray.gallery.click(intake.on_scene, tray.items, [*shown, tray.said], **CLICK),
-        tray.paste_go.click(intake.on_paste, [tray.paste, tray.items], [*shown, tray.said, *pasted], **WORK),
+        tray.tray.click(intake.on_tray, tray.items, shown, **ROWS),
+        tray.tray.input(intake.on_edit, tray.items, tray.items, **ROWS),
+        tray.add_text.click(intake.on_text, tray.items, [*shown, tray.said], **ROWS),
+        read.then(intake.on_take, [tray.items, tray.incoming, tray.taken], [*shown, tray.said, tray.taken], **ROWS),
+        tray.gallery.click(intake.on_scene, tray.items, [*shown, tray.said], **ROWS),
+        tray.paste_go.click(intake.on_paste, [tray.paste, tray.items], [*shown, tray.said, *pasted], **ROWS),
     ]

@@ -10,24 +10,29 @@ from collections.abc import Sequence
 from workbench.types import Document, Row, Text
 from workbench.ui.figures import Face, count, esc, sentence
 
+SHOWN = 60  # chips: the Documents tab pages through all rows
 
-def tray_html(rows: Sequence[Row], faces: Sequence[Face]) -> str:
-    """Chips with `data-row`; the page's script turns clicks and typing on them into events."""
+
+def tray_html(rows: Sequence[Row], faces: Sequence[Face], names: Sequence[str]) -> str:
+    """Chips with `data-row`, the row's id; the page's script turns clicks and typing on them into events. Of long lists, those
+    that cannot be read come first into what is shown."""
     if not rows:
         return '<span class="muted tray-empty">No documents yet: drop pictures, clips or a list of texts here.</span>'
-    chips = (_chip(i, row, face) for i, (row, face) in enumerate(zip(rows, faces, strict=True)))
-    return f'<span class="muted tray-count">{count(len(rows), "row")}</span>' + "".join(chips)
+    shown = sorted(sorted(range(len(rows)), key=lambda i: isinstance(rows[i], Document))[:SHOWN])
+    chips = "".join(_chip(i, rows[i], names[i], faces[i]) for i in shown)
+    more = f'<span class="muted tray-more"><b>{len(rows) - SHOWN:,}</b> more in Documents</span>' if len(rows) > SHOWN else ""
+    return f'<span class="muted tray-count">{count(len(rows), "row")}</span>{chips}{more}'
 
 
-def _chip(index: int, row: Row, face: Face) -> str:
+def _chip(index: int, row: Row, name: str, face: Face) -> str:
     bad = not isinstance(row, Document)
-    name = row.id if isinstance(row, Document) else f"row {index + 1}"
-    inner = f'<span class="ell" title="{esc(face.label)}">{esc(face.label)}</span>'
+    inner = f'<span class="ell" translate="no" title="{esc(face.label)}">{esc(face.label)}</span>'
     if isinstance(row, Document):
         texts = [p.text for p in row.content if isinstance(p, Text)]
         if texts:
             inner += (
-                f'<textarea rows="1" data-edit="{index}" aria-label="text of document {index + 1}">'
+                f'<textarea rows="1" translate="no" data-edit="{index}" data-id="{esc(name)}" '
+                f'aria-label="text of document {index + 1}">'
                 f"\n{esc(chr(10).join(texts))}</textarea>"
             )
     else:
@@ -35,7 +40,7 @@ def _chip(index: int, row: Row, face: Face) -> str:
     grade = "" if face.grade is None else f'<span class="grade g{face.grade}">{face.grade}</span>'
     return (
         f'<span class="doc-row{" bad" if bad else ""}" data-row="{esc(name)}">{face.picture}{inner}{grade}'
-        f'<button type="button" data-do="remove" data-index="{index}" aria-label="remove {esc(face.label)}">×</button></span>'
+        f'<button type="button" data-do="remove" data-id="{esc(name)}" aria-label="remove {esc(face.label)}">×</button></span>'
     )
 
 

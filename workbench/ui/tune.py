@@ -41,6 +41,12 @@ class Tune:
         ]  # fmt: skip
 
     @property
+    def pasted(self) -> list[Any]:
+        """What a pasted question fills beside the rows, in `Intake.on_paste`'s order."""
+        b = self.editors.b
+        return [self.ask.look, self.ask.query, self.ask.parts, self.ask.media, b.instruction, b.template]
+
+    @property
     def previews(self) -> list[Any]:
         """What `Loop.on_preview` draws, in its order."""
         a, b = self.editors.a, self.editors.b
@@ -70,11 +76,11 @@ def build(loop: Loop, top: Top) -> Tune:
 
 
 # ---------------------------------------------------------------- who listens to whom
-def wire(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
+def wire(demo: gr.Blocks, loop: Loop, tune: Tune, opened: gr.Tab) -> None:
     """Connects fields to handlers. Nothing here writes into the field that is typed in."""
     _wire_preview(loop, tune)
     _wire_changes(loop, tune)
-    _wire_intake(loop, tune)
+    _wire_intake(loop, tune, opened)
     _wire_scoring(demo, loop, tune)
 
 
@@ -119,10 +125,9 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
         seen.then(**_lint(loop, tune), **LIVE)
 
 
-def _wire_intake(loop: Loop, tune: Tune) -> None:
-    b = tune.editors.b
-    pasted = [tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, b.instruction, b.template]
-    changes = [*tray.wire(loop, tune.tray, pasted), *ask.wire(loop, tune.ask, tune.tray.said)]
+def _wire_intake(loop: Loop, tune: Tune, opened: gr.Tab) -> None:
+    back = opened.select(loop.tray, tune.tray.items, tune.tray.tray, **LIVE)  # rows may have changed in another tab
+    changes = [*tray.wire(loop, tune.tray, tune.pasted), *ask.wire(loop, tune.ask, tune.tray.said), back]
     for change in changes:
         _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
 

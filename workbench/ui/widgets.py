@@ -11,17 +11,19 @@ from typing import Any
 
 import gradio as gr
 
-# Clicks on [data-do] and typing in [data-edit] become events whose data are the element's own data-… attributes.
+# Clicks on [data-do] and typing in [data-edit] become events whose data are the element's own data-… attributes; what a
+# script has to say (keys, drags) arrives as a `tell` with the event's name and data.
 EVENTS = """
 element.addEventListener('click', (event) => {
   const target = event.target.closest('[data-do]');
   if (target && !target.disabled) trigger('click', {...target.dataset});
 });
+element.addEventListener('tell', (event) => trigger(event.detail.event, event.detail.data));
 element.addEventListener('input', (event) => {
   const target = event.target.closest('[data-edit]');
   if (!target || event.isComposing) return;
   clearTimeout(target.waiting);
-  target.waiting = setTimeout(() => trigger('input', {index: target.dataset.edit, text: target.value}), 120);
+  target.waiting = setTimeout(() => trigger('input', {...target.dataset, index: target.dataset.edit, text: target.value}), 120);
 });
 """
 # A preview answers at once and never waits behind a run; the last of several fast keys wins.
@@ -30,6 +32,13 @@ LIVE: dict[str, Any] = {
 }  # fmt: skip
 # One click is one change, however fast the next one comes.
 CLICK: dict[str, Any] = {**LIVE, "trigger_mode": "multiple"}
+# Whatever changes rows takes turns: of five fast clicks none may work on rows that another is about to replace.
+ROWS: dict[str, Any] = {
+    "concurrency_id": "rows", "concurrency_limit": 1, "trigger_mode": "multiple", "show_progress": "hidden",
+    "api_visibility": "private",
+}  # fmt: skip
+# Files are read one upload after the other, beside everything else: the rows made of them are put in by a turn of ROWS.
+FILES: dict[str, Any] = {**ROWS, "concurrency_id": "files"}
 # Scoring takes turns at the device; a second press while a run goes is remembered once.
 SCORE: dict[str, Any] = {
     "concurrency_id": "score", "concurrency_limit": 1, "trigger_mode": "always_last", "show_progress": "hidden",
