@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.pool import Bench
+from workbench.store import Store
 from workbench.ui import export, top, tune
 from workbench.ui.loop import Loop
 from workbench.ui.theme import theme
@@ -19,9 +20,12 @@ ASSETS = Path(__file__).resolve().parents[2] / "assets"
 TITLE = "Rerank Workbench"
 
 
-def build(bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes") -> gr.Blocks:
-    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders."""
-    loop = Loop(bench, scenarios, scenes)
+def build(
+    bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes", store: Store | None = None
+) -> gr.Blocks:
+    """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders; runs are
+    remembered where there is a store."""
+    loop = Loop(bench, scenarios, scenes, store)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs"):
