@@ -76,7 +76,7 @@ def variant_of(value: JSON) -> Variant:
 
 def _labels(score: Score) -> JSON:
     """The label rows' own logits, say; matches of late interaction are many and are computed again when they are asked for."""
-    return {k: v for k, v in score.detail.items() if not isinstance(v, list | dict) or len(v) <= SHORT and k != "matches"}
+    return {k: v for k, v in score.detail.items() if not isinstance(v, list | dict) or (len(v) <= SHORT and k != "matches")}
 
 
 def _read(encoding: Encoding | None) -> dict[str, JSON]:

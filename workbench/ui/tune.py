@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.ui import ask, editors, prompt_panel, results_panel, tray
+from workbench.ui import ask, editors, inspector, prompt_panel, results_panel, tray
 from workbench.ui.ask import Ask
 from workbench.ui.editors import Editors
 from workbench.ui.loop import Loop
@@ -32,6 +32,7 @@ class Tune:
     editors: Editors
     prompt: PromptPanel
     results: Results
+    sheet: inspector.Sheet
 
     @property
     def fields(self) -> list[Any]:
@@ -65,6 +66,7 @@ def build(loop: Loop, top: Top) -> Tune:
         editors.build(top.hint),
         prompt_panel.build(),
         results_panel.build(),
+        inspector.build(),
     )
 
 
@@ -74,6 +76,7 @@ def wire(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     _wire_preview(loop, tune)
     _wire_intake(loop, tune)
     _wire_scoring(demo, loop, tune)
+    inspector.wire(loop, tune.sheet, tune.fields)
 
 
 def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
