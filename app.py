@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from workbench.pool import Bench
+    from workbench.store import Store
 
 MAX_UPLOAD = 256_000_000  # bytes: the longest clip that is taken
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -132,9 +133,11 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="workbench-")))
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["GRADIO_TEMP_DIR"] = str(private / "uploads")
-    args.data = args.data or private / "data"
+    lasting, args.data = args.data is not None, args.data or private / "data"
     bench = open_house(args)
     stack.callback(bench.close)
+    args.store = open_history(args.data, lasting=lasting)
+    stack.callback(args.store.close)
     if args.api_key is None and _is_open(args) and not args.space:
         args.api_key = secrets.token_urlsafe(24)
         print(f"API key of this run (none was given): {args.api_key}", file=sys.stderr)
@@ -163,6 +166,16 @@ def open_house(args: argparse.Namespace) -> Bench:
     )  # fmt: skip
 
 
+def open_history(data: Path, *, lasting: bool) -> Store:
+    """What earlier runs left in the data folder; `lasting` unless that folder goes with the program. Raises StoreFailed."""
+    from workbench.store import Store
+
+    store = Store(data / "history.db", lasting)
+    if store.said:
+        print(store.said, file=sys.stderr)
+    return store
+
+
 def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
     """The HTTP door with the screen mounted beside it, behind the checks of who may speak to it."""
     import gradio as gr
@@ -179,7 +192,8 @@ def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
         "blocked_paths": [str(args.data)],
         **ui.mount_options(),
     }
-    mounted: FastAPI = gr.mount_gradio_app(app, ui.build(bench, quota=args.upload_quota), path="/", **options)
+    page = ui.build(bench, quota=args.upload_quota, store=args.store)
+    mounted: FastAPI = gr.mount_gradio_app(app, page, path="/", **options)
     return mounted
 
 

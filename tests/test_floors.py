@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS: list[list[str]] = [
     ["types", "marks", "tables", "worker", "sandbox", "decoder"],
     ["template", "media"],
-    ["scorers", "scenario", "world", "recipes"],
-    ["ranking", "pool", "lint", "imported", "named", "export", "bench"],
+    ["scorers", "scenario", "world", "recipes", "store"],
+    ["ranking", "snapshot", "pool", "lint", "imported", "named", "export", "bench"],
     ["wire", "paste"],
     ["api", "commands", "offline", "ui", "__main__"],
 ]
@@ -29,6 +29,7 @@ HOMES = {
     "tokenizers": {"scorers", "demo"},
     "safetensors": {"scorers", "demo"},
     "huggingface_hub": {"scorers"},
+    "sqlite3": {"store"},
     "httpx": {"scorers", "media"},
     "pydantic": {"wire"},
     "fastapi": {"api", "app"},

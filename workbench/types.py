@@ -28,6 +28,7 @@ class WorkbenchError(Exception):
     ├── PromptInvalid      a prompt that cannot be scored as it stands           (HTTP 400)
     ├── ModelUnavailable   a model that cannot be found, read or reached         (HTTP 404)
     ├── ScoreFailed        a forward pass that gave no usable number             (HTTP 500)
+    ├── StoreFailed        a history that cannot be opened, read or written    (workbench.store; HTTP 500)
     ├── Busy               more work than the queue takes                        (HTTP 503)
     └── Stopped            the caller asked for it                               (HTTP 499)
     """

@@ -7,7 +7,7 @@ because a clip of 256 MB should not travel through a pipe for every question. Un
 
 from __future__ import annotations
 
-from workbench.decoder import _checks, _clips, _pictures
+from workbench.decoder import _checks, _clips, _edits, _pictures
 from workbench.types import JSON
 
 
@@ -47,6 +47,20 @@ def thumbnail(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
         images = [_pictures.small(_pictures.load(path, form), height)]
     strip = _pictures.side_by_side(images)
     return {"width": strip.width, "height": strip.height, "frames": len(images)}, [_pictures.jpeg(strip)]
+
+
+def covered(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """A copy of the picture as PNG, tile `tile` of `rows` × `columns` grey; `tile` None covers nothing."""
+    path, _, form = _file(arguments)
+    tile = arguments["tile"]
+    return {}, [_edits.covered(_pictures.load(path, form), int(arguments["rows"]), int(arguments["columns"]), tile)]
+
+
+def greyed(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
+    """A copy of the clip without loss, the frames numbered `grey` grey."""
+    path, _, form = _file(arguments)
+    facts = _clips.facts(path, form)
+    return {}, [_edits.greyed(_clips.every(path, form), facts["fps"], arguments["grey"])]
 
 
 def _file(arguments: JSON) -> tuple[str, str, str]:

@@ -75,6 +75,15 @@ def frames(path: str, form: str, indices: Sequence[int]) -> Iterator[tuple[int, 
     raise _checks.unreadable("video", f"frame {wanted[0] + 1} is asked for, and only {count} can be decoded")
 
 
+def every(path: str, form: str) -> Iterator[tuple[int, Frame]]:
+    """As `frames`, all of them."""
+    turn = Turn(1, 0, 0, 1)
+    with _opened(path, form) as (container, stream):
+        for index, frame in enumerate(_decoded(container, stream)):
+            turn = turn if index else _turn(frame)
+            yield index, np.ascontiguousarray(_upright(frame.to_ndarray(format="rgb24", threads=THREADS), turn))
+
+
 def _demux(path: str, form: str) -> tuple[int, float]:
     """(packets that hold a frame to be shown, seconds at which the last one ends)."""
     count, end = 0, 0.0

@@ -10,7 +10,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,39 @@ class Library:
         """A JPEG `height` pixels high; of a clip, up to six of its frames side by side."""
         key = ("thumbnail", part.digest, _kind(part), height)
         return self._cache.get(key, lambda: self._thumbnail(part, height), len)
+
+    def strip(self, part: Video, indices: Sequence[int], height: int = 88) -> bytes:
+        """A JPEG of exactly the frames numbered `indices`, side by side, each once and in rising order."""
+        key = ("strip", part.digest, tuple(indices), height)
+        wanted = sorted(set(indices))
+        return self._cache.get(key, lambda: self._ask("thumbnail", part, indices=wanted, height=height)[1][0], len)
+
+    # ------------------------------------------------------------ copies
+    def covered(self, part: Image, rows: int, columns: int, tile: int | None) -> bytes:
+        """PNG of the picture (of at most 2 million pixels) with one tile of a grid grey; None covers nothing."""
+        return self._ask("covered", part, rows=rows, columns=columns, tile=tile)[1][0]
+
+    def greyed(self, part: Video, frames: Sequence[int]) -> bytes:
+        """The clip again without loss, some of its frames grey."""
+        return self._ask("greyed", part, grey=list(frames))[1][0]
+
+    @contextmanager
+    def borrowed(self) -> Iterator[Callable[[bytes, str], Media]]:
+        """`add` for files that are only needed within the block; those that were there before stay."""
+        fresh: list[Path] = []
+
+        def add(data: bytes, source: str) -> Media:
+            known = {path.name for path in self._folder.glob(f"{hashlib.sha256(data).hexdigest()}.*")}
+            part = self.add(data, source)
+            if self.path(part).name not in known:
+                fresh.append(self.path(part))
+            return part
+
+        try:
+            yield add
+        finally:
+            for path in fresh:
+                path.unlink(missing_ok=True)
 
     def _probe(self, part: Media) -> MediaFacts:
         facts, _ = self._ask("probe", part)

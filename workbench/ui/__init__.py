@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.pool import Bench
+from workbench.store import Store
 from workbench.ui import documents, export, top, tune
 from workbench.ui.loop import Loop
 from workbench.ui.quota import UPLOADS, Quota
@@ -21,13 +22,14 @@ TITLE = "Rerank Workbench"
 
 
 def build(
-    bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes", quota: int = UPLOADS
-) -> gr.Blocks:
+    bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes", quota: int = UPLOADS,
+    store: Store | None = None,
+) -> gr.Blocks:  # fmt: skip
     """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders.
 
-    `quota`: bytes of files that one session may send.
+    `quota`: bytes of files that one session may send. Runs are remembered where there is a `store`.
     """
-    loop = Loop(bench, scenarios, scenes, quota=Quota(quota))
+    loop = Loop(bench, scenarios, scenes, store, quota=Quota(quota))
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs"):

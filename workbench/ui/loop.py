@@ -16,6 +16,7 @@ import gradio as gr
 
 from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
+from workbench.store import Store
 from workbench.types import Encoding, Text, WorkbenchError
 from workbench.ui import desk, linting, looking, preview
 from workbench.ui.charts import scatter_html
@@ -29,6 +30,7 @@ from workbench.ui.page_view import (
     status_html,
     tail_words,
 )
+from workbench.ui.past import Keeper
 from workbench.ui.preview import View
 from workbench.ui.quota import Quota
 from workbench.ui.ranking_view import SIDES, results_html, verdict_html
@@ -47,6 +49,7 @@ class Loop:
     bench: Bench
     scenarios: Path
     scenes: Path | None = None  # a folder of pictures and clips that can be added
+    store: Store | None = None  # where finished runs are remembered
     stops: Stops = field(default_factory=Stops)
     quota: Quota = field(default_factory=Quota)  # of uploads, by session
 
@@ -134,9 +137,9 @@ class Loop:
             scorer = self.bench.pool.get(values[0])
             doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
             yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(5))
-            for run in desk.runs(self.bench, asked, stop):
+            for run, said in Keeper(self.bench, self.store).keeping(request, asked, desk.runs(self.bench, asked, stop)):
                 yield (
-                    verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run), desk.scored(asked, run), "",
+                    verdict_html(run, len(asked.rows)) + said, results_html(run), scatter_html(run), desk.scored(asked, run), "",
                     gr.skip(),
                 )  # fmt: skip
             yield *(gr.skip() for _ in range(5)), status_html(scorer)

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.ui import ask, editors, prompt_panel, results_panel, tray
+from workbench.ui import ask, editors, inspector, prompt_panel, results_panel, tray
 from workbench.ui.ask import Ask
 from workbench.ui.changes import Changes
 from workbench.ui.editors import Editors
@@ -33,6 +33,7 @@ class Tune:
     editors: Editors
     prompt: PromptPanel
     results: Results
+    sheet: inspector.Sheet
 
     @property
     def fields(self) -> list[Any]:
@@ -72,6 +73,7 @@ def build(loop: Loop, top: Top) -> Tune:
         editors.build(top.hint),
         prompt_panel.build(),
         results_panel.build(),
+        inspector.build(),
     )
 
 
@@ -82,6 +84,7 @@ def wire(demo: gr.Blocks, loop: Loop, tune: Tune, opened: gr.Tab) -> None:
     _wire_changes(loop, tune)
     _wire_intake(loop, tune, opened)
     _wire_scoring(demo, loop, tune)
+    inspector.wire(loop, tune.sheet, tune.fields)
 
 
 def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
