@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from workbench.noise import Floors
 from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
 from workbench.scorers import Explains, Scorer
@@ -20,6 +21,7 @@ from workbench.types import Encoding, TemplateInvalid, Text, WorkbenchError
 from workbench.ui import desk
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence
+from workbench.ui.outcome import kept
 from workbench.ui.page_view import (
     knows_html,
     look_html,
@@ -30,11 +32,12 @@ from workbench.ui.page_view import (
     tail_words,
 )
 from workbench.ui.prompt_view import budget_html, prompt_html, told_html
-from workbench.ui.ranking_view import SIDES, results_html, verdict_html
+from workbench.ui.ranking_view import SIDES, results_html
 from workbench.ui.recipe_view import recipe_html
 from workbench.ui.rows import face_of, named, parts_of
 from workbench.ui.side_view import barred_html, head_html, lines_changed, lint_html, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
+from workbench.ui.verdict_view import verdict_html
 from workbench.ui.widgets import Stops
 
 View = dict[str, Any]  # side: "a" | "b", at: index of the document the preview shows
@@ -48,6 +51,7 @@ class Loop:
     scenarios: Path
     scenes: Path | None = None  # a folder of pictures and clips that can be added
     stops: Stops = field(default_factory=Stops)
+    floors: Floors = field(default_factory=Floors)  # noise, by model
 
     # ------------------------------------------------------------ opening
     def on_scenario(self, name: str | None, model: str) -> tuple[Any, ...]:
@@ -144,21 +148,22 @@ class Loop:
 
     # ------------------------------------------------------------ scoring
     def on_rank(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """(verdict, results, scores, prints of what was scored, stale, status), once per micro-batch."""
+        """(verdict, results, scores, prints of what was scored, stale, status, outcome), once per micro-batch."""
         stop, ended = self.stops.start(str(request.session_hash))
         try:
             asked = desk.read(self.bench, *values)
             scorer = self.bench.pool.get(values[0])
             doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
-            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(5))
+            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(6))
             for run in desk.runs(self.bench, asked, stop):
+                run = replace(run, floor=self.floors.of(scorer), local=not isinstance(scorer, Explains))
                 yield (
                     verdict_html(run, len(asked.rows)), results_html(run), scatter_html(run), dict(asked.prints), "",
-                    gr.skip(),
+                    gr.skip(), kept(run, asked),
                 )  # fmt: skip
-            yield *(gr.skip() for _ in range(5)), status_html(scorer)
+            yield *(gr.skip() for _ in range(5)), status_html(scorer), gr.skip()
         except WorkbenchError as error:
-            yield f'<span class="error" role="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5))
+            yield f'<span class="error" role="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
         finally:
             ended()
 

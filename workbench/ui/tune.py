@@ -107,7 +107,9 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     results, templates, instructions = tune.results, tune.editors.templates, tune.editors.instructions
     rank: dict[str, Any] = {
         "fn": loop.on_rank, "inputs": tune.fields,
-        "outputs": [results.verdict, results.lists, results.scores, results.scored, results.stale, tune.top.status],
+        "outputs": [
+            results.verdict, results.lists, results.scores, results.scored, results.stale, tune.top.status, results.outcome,
+        ],
     }  # fmt: skip
     filled = [
         tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
@@ -115,16 +117,19 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     opening = {"fn": loop.on_scenario, "inputs": [tune.ask.scenario, tune.top.current], "outputs": filled}
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
-    tune.ask.score.click(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
+    back, after = results_panel.wire(loop, results, tune.fields, [tune.editors.b.template, tune.editors.b.instruction])
+    after(tune.ask.score.click(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
     tune.ask.score.click(**judge, **LIVE)
     tune.ask.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (demo.load(**opening, **WORK), tune.ask.scenario.select(**opening, **WORK)):
         start.then(**_preview(loop, tune), **LIVE)
-        start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
+        after(start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
         start.then(**judge, **LIVE)
         start.then(lambda: "", None, tune.tray.said, **LIVE)  # what was said of the rows before
+    back.then(**_preview(loop, tune), **LIVE)
+    after(back.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
     chosen = results.foreign.click(
         border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
     )
