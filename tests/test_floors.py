@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # Lowest first; within a floor a module may import from those left of it.
 FLOORS: list[list[str]] = [
     ["types", "marks", "tables", "worker", "sandbox", "decoder"],
-    ["template", "media"],
+    ["template", "media", "metrics"],
     ["scorers", "scenario", "world", "recipes", "store"],
-    ["ranking", "snapshot", "pool", "lint", "imported", "named", "export", "bench"],
+    ["noise", "ranking", "snapshot", "pool", "lint", "imported", "named", "export", "bench"],
     ["wire", "paste"],
     ["api", "commands", "offline", "ui", "__main__"],
 ]

@@ -118,6 +118,15 @@ def test_thumbnails(shelf: Library) -> None:
         assert small.size == (width, 30)
 
 
+def test_the_frames_of_any_clip_take_little_room_on_a_card(shelf: Library) -> None:
+    """Noise is what JPEG is worst at; a very wide clip is the most of it."""
+    for height, width in ((360, 640), (96, 1100)):
+        part = shelf.add(clip([noise(height, width, i) for i in range(6)]), "x")
+        strip = shelf.thumbnail(part)
+        size = PIL.Image.open(io.BytesIO(strip)).size
+        assert len(base64.b64encode(strip)) < 20_000 and size[0] / size[1] == pytest.approx(6 * width / height, rel=0.2)
+
+
 def test_a_gif_is_a_picture_unless_it_is_asked_for_as_a_clip(shelf: Library) -> None:
     pictures = [PIL.Image.fromarray(np.full((8, 8, 3), c, np.uint8)) for c in (0, 255)]
     gif = encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:], duration=500)

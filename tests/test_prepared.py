@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from workbench.metrics import DEPTH, ndcg
 from workbench.pool import Bench, open_bench
 from workbench.ranking import ranking
 from workbench.scenario import Scenario, read_scenario
 from workbench.types import Ranking
-from workbench.ui.ranking_view import METRIC_DEPTH, ndcg
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "assets" / "demo-reranker"
@@ -75,7 +75,7 @@ def test_the_faults_of_the_page_are_mended_one_by_one(shipped: Bench) -> None:
         assert text.count(before) == 1, name
         text = text.replace(before, after)
         found[name] = worth(asked, ranked(shipped, asked, text, instruction))
-    print(f"nDCG@{METRIC_DEPTH}: A {worth(asked, a):.3f}, " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    print(f"nDCG@{DEPTH}: A {worth(asked, a):.3f}, " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
     values = list(found.values())
     assert all(later > earlier for earlier, later in pairwise(values)), found
     assert ids(ranked(shipped, asked, text, instruction)) == ids(a)  # all three mended: the model's own prompt

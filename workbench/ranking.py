@@ -6,7 +6,7 @@ Knows nothing of doors, models' insides or judgements: it joins what templates a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, flatten, split_facts
@@ -35,7 +35,10 @@ UNREAD = "the template never reads it"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One document in two rankings. Ranks are 1-based; None where that side has no score for it."""
+    """One document in two rankings. Ranks are 1-based; None where that side has no score for it.
+
+    `tie`: it changed places, but with no document that both sides tell apart by more than the noise.
+    """
 
     index: int
     document: Document
@@ -43,6 +46,12 @@ class Move:
     rank_b: int | None
     logit_a: float | None = None
     logit_b: float | None = None
+    tie: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether its place changed by more than noise."""
+        return self.climb != 0 and not self.tie
 
     @property
     def climb(self) -> int:
@@ -170,8 +179,11 @@ def missing(count: int, results: Iterable[ScoreResult]) -> list[int]:
     return [i for i in range(count) if i not in seen]
 
 
-def compare(a: Ranking, b: Ranking) -> tuple[Move, ...]:
-    """Every document either side knows, in B's order, then those only A ranked, then the failed."""
+def compare(a: Ranking, b: Ranking, noise: float = 0.0) -> tuple[Move, ...]:
+    """Every document either side knows, in B's order, then those only A ranked, then the failed.
+
+    `noise`: logits that differ by no more than this are one number.
+    """
     ranks_a = {r.index: (i, r) for i, r in enumerate(a.ranked, 1)}
     ranks_b = {r.index: (i, r) for i, r in enumerate(b.ranked, 1)}
     known = [*b.ranked, *a.ranked, *b.failed, *a.failed]
@@ -189,7 +201,25 @@ def compare(a: Ranking, b: Ranking) -> tuple[Move, ...]:
                 rb[1].score.logit if rb and rb[1].score else None,
             ),
         )
-    return tuple(moves.values())
+    both = [m for m in moves.values() if m.rank_a and m.rank_b]
+    return tuple(replace(m, tie=_tie(m, both, noise)) if m.climb else m for m in moves.values())
+
+
+def _tie(move: Move, others: Sequence[Move], noise: float) -> bool:
+    passed = [other for other in others if swapped(move, other)]
+    return bool(passed) and not any(told_apart(move, other, noise) for other in passed)
+
+
+def swapped(one: Move, other: Move) -> bool:
+    """Whether A and B put two documents in opposite orders."""
+    a, b = ((one.rank_a or 0) - (other.rank_a or 0)), ((one.rank_b or 0) - (other.rank_b or 0))
+    return a * b < 0
+
+
+def told_apart(one: Move, other: Move, noise: float) -> bool:
+    """Whether both sides put more than noise between two documents that both scored."""
+    a, b = (one.logit_a or 0.0) - (other.logit_a or 0.0), (one.logit_b or 0.0) - (other.logit_b or 0.0)
+    return min(abs(a), abs(b)) > noise
 
 
 def first_error(results: Iterable[ScoreResult]) -> WorkbenchError | None:

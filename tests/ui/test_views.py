@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -30,16 +31,22 @@ from workbench.types import (
 from workbench.ui import (
     charts,
     export_view,
+    grade_view,
     lint_view,
     page_view,
     prompt_view,
     ranking_view,
     side_view,
+    spread_view,
+    strip_view,
+    table_view,
     tray_view,
+    verdict_view,
     world_view,
 )
 from workbench.ui.figures import Face, label_of, numbers, picture_of, sentence
-from workbench.ui.ranking_view import Run, ndcg
+from workbench.ui.outcome import Outcome
+from workbench.ui.ranking_view import Run
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'${alert(2)}{{7*7}}"
 VARIANT, QUERY = Variant("m"), Query("q", (Text("q"),))
@@ -180,18 +187,14 @@ def test_scores_have_as_many_digits_as_neighbours_need(values: list[float], show
     assert numbers(values) == shown
 
 
-def test_ndcg_is_trec_evals() -> None:
-    assert ndcg([3, 2, 0], [3, 2, 0]) == 1
-    assert ndcg([0, 2, 3], [3, 2, 0]) == pytest.approx((2 / 1.5849625 + 3 / 2) / (3 + 2 / 1.5849625))
-    assert ndcg([0, 0], [0, 0]) is None
-
-
 def test_the_verdict_claims_no_more_than_is_judged() -> None:
     def verdict(grades: list[int | None], b: list[float | None]) -> str:
-        return ranking_view.verdict_html(run([3, 2, 1], b, grades), 3)
+        return verdict_view.verdict_html(run([3, 2, 1], b, grades), 3)
 
     assert "this query only, 3 of 3 judged" in verdict([3, 0, 0], [1, 2, 3])
-    assert "nDCG" not in verdict([3, None, 0], [1, 2, 3]) and "2 of 3 judged" in verdict([3, None, 0], [1, 2, 3])
+    html = verdict([3, None, 0], [1, 2, 3])  # a range, and nothing that looks like a result
+    assert "data-ndcg" not in html and "2 of 3 judged" in html and 'data-range="a"' in html and "<b" not in html
+    assert re.search(r"A \.?\d+–1\.00<", html) and re.search(r"B \.\d\d–\.\d\d<", html)
     assert "nDCG" not in verdict([3, 0, 0], [1, 2, None])
     assert "nDCG" not in verdict([None] * 3, [1, 2, 3])
     assert "A and B give the same scores" in verdict([3, 0, 0], [3, 2, 1])
@@ -204,7 +207,7 @@ def test_the_same_prompt_on_both_sides_has_no_winner() -> None:
 
     def verdict(a: tuple[int, ...], b: tuple[int, ...]) -> str:
         sides = [ranking(VARIANT, QUERY, [encoded(ids)]) for ids in (a, b)]
-        return ranking_view.verdict_html(Run(sides[0], sides[1], [Face("d", "", 3)]), 1)
+        return verdict_view.verdict_html(Run(sides[0], sides[1], [Face("d", "", 3)]), 1)
 
     assert "A and B are the same prompt" in verdict((1,), (1,)) and "neither is better" in verdict((1,), (1,))
     assert "same prompt" not in verdict((1,), (2,)) and "same scores" in verdict((1,), (2,))
@@ -213,7 +216,7 @@ def test_the_same_prompt_on_both_sides_has_no_winner() -> None:
 def test_a_partial_run_is_called_stopped() -> None:
     whole = run([1, 2], [1, 2])
     half = Run(whole.a, ranking(VARIANT, QUERY, [result(0, 1.0)], partial=True), whole.faces)
-    html = ranking_view.verdict_html(half, 2)
+    html = verdict_view.verdict_html(half, 2)
     assert "stopped: A 2 of 2, B 1 of 2 scored" in html and "nDCG" not in html
 
 
@@ -228,11 +231,17 @@ def views() -> list[str]:
     face = Face(HOSTILE, "")
     error = TemplateInvalid(HOSTILE, line=2, hint=HOSTILE)
     foreign = world_view.Foreign(words=(HOSTILE,), documents=((HOSTILE, HOSTILE),))
+    tile = {"key": ["", ""], "about": "", "instruction": HOSTILE, "order": [HOSTILE], "moved": 1, "at": 0.0}
     odd = Difference(HOSTILE, 0, ((1, HOSTILE),), ((2, HOSTILE),))
     return [
         ranking_view.results_html(hostile),
-        ranking_view.verdict_html(hostile, 2),
+        verdict_view.verdict_html(hostile, 2),
         charts.scatter_html(hostile),
+        spread_view.spread_html(hostile),
+        table_view.table_html(hostile),
+        strip_view.strip_html([tile, {**tile, "key": ["1", "2"]}], {}, Outcome(hostile, (), {"a": "", "b": ""}, "", "")),
+        grade_view.note_html({HOSTILE: 3}, [HOSTILE]),
+        grade_view.pills(HOSTILE, 2),
         prompt_view.prompt_html(item, {99}, lambda _: HOSTILE),
         prompt_view.budget_html(item, 10),
         tray_view.tray_html([pair.document, error], [face, face], ["d1", "<b>"]),

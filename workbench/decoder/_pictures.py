@@ -97,7 +97,11 @@ def side_by_side(images: Sequence[PIL.Image.Image]) -> PIL.Image.Image:
     return strip
 
 
-def jpeg(image: PIL.Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=85)
-    return out.getvalue()
+def jpeg(image: PIL.Image.Image, most: int = 0) -> bytes:
+    """`most` bytes at most (0 = no limit), by a lower quality where that is enough, else by fewer pixels too."""
+    for quality in (85, 70, 50, 30):
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=quality)
+        if not most or out.tell() <= most or image.height < 4:
+            return out.getvalue()
+    return jpeg(image.resize((max(1, image.width // 2), image.height // 2)), most)

@@ -1,4 +1,4 @@
-"""Things worth keeping, by content, within a budget: the least lately used goes first.
+"""Things worth keeping, by content, within a budget: the least lately used goes first; and how to do without for a while.
 
 Knows nothing of what it keeps.
 """
@@ -7,11 +7,24 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+_ASIDE = ContextVar("aside", default=False)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Within it nothing is found and nothing is kept, for this thread alone; what was kept before stays."""
+    before = _ASIDE.set(True)
+    try:
+        yield
+    finally:
+        _ASIDE.reset(before)
 
 
 class Kept(Generic[K, V]):
@@ -23,12 +36,16 @@ class Kept(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:
+        if _ASIDE.get():
+            return None
         with self._lock:
             if (found := self._things.get(key)) is not None:
                 self._things.move_to_end(key)
             return found
 
     def put(self, key: K, value: V) -> None:
+        if _ASIDE.get():
+            return
         with self._lock:
             if (old := self._things.pop(key, None)) is not None:
                 self._weight -= self._weigh(old)

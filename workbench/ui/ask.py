@@ -16,6 +16,12 @@ from workbench.ui.loop import Loop
 from workbench.ui.top import Top
 from workbench.ui.widgets import CLICK, FILES, button, line, panel
 
+# Pressed by the page's script, which scores after the last key where the last score was quick enough.
+LIVE_SWITCH = (
+    '<button type="button" class="small" data-live-switch aria-pressed="true" '
+    'title="score by itself, 0.4 s after the last key, while scoring takes under 0.3 s">Live <i>●</i></button>'
+)
+
 
 @dataclass
 class Ask:
@@ -45,6 +51,7 @@ def build(loop: Loop, top: Top) -> Ask:
                 "+ picture", elem_id="query-files", file_types=["image", "video"], file_count="multiple", size="sm",
                 variant="secondary", min_width=0,
             )  # fmt: skip
+            panel(LIVE_SWITCH, name="live")
             score = button("Score", name="score", go=True)
             stop = button("Stop", name="stop")
         with gr.Row(elem_id="notes"):

@@ -14,7 +14,6 @@ from workbench.types import ContentPart, Media, Text, Video, WorkbenchError
 
 Thumb = Callable[[Media], tuple[bytes, int, float]]  # a thumbnail, the frames side by side in it, width/height of one
 LABEL = 160  # characters of a text shown on a card
-NOISE = 1e-4  # logits closer than this are one number
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,16 @@ def picture_of(content: Sequence[ContentPart], thumb: Thumb) -> str:
     return f'<span class="th"><img alt="picture" src="{url}">{more}</span>'
 
 
-def numbers(values: Sequence[float], most: int = 6) -> list[str]:
-    """Values in falling order, each with the fewest decimals (2 or more) that tell it from its neighbours and from 0."""
-    return [_digits(v, [*values[max(i - 1, 0) : i], *values[i + 1 : i + 2]], most) for i, v in enumerate(values)]
+def numbers(values: Sequence[float], ties: Sequence[bool] = (), most: int = 6) -> list[str]:
+    """Values in falling order, each with the fewest decimals (2 or more) that tell it from its neighbours and from 0.
+
+    `ties[i]`: value i and the one after it are one number, and need no digits to be told apart.
+    """
+    apart = [not tie for tie in ties] or [True] * len(values)
+    return [
+        _digits(v, [*values[i - 1 : i][: i and apart[i - 1]], *values[i + 1 : i + 2][: apart[i]]], most)
+        for i, v in enumerate(values)
+    ]
 
 
 def _digits(value: float, neighbours: Sequence[float], most: int) -> str:

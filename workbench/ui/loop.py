@@ -8,20 +8,23 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from workbench.noise import Floors
 from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
+from workbench.scorers import Explains
 from workbench.store import Store
 from workbench.types import Encoding, Text, WorkbenchError
 from workbench.ui import desk, linting, looking, preview
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.lint_view import lint_html
+from workbench.ui.outcome import kept
 from workbench.ui.page_view import (
     knows_html,
     look_html,
@@ -33,10 +36,11 @@ from workbench.ui.page_view import (
 from workbench.ui.past import Keeper
 from workbench.ui.preview import View
 from workbench.ui.quota import Quota
-from workbench.ui.ranking_view import SIDES, results_html, verdict_html
+from workbench.ui.ranking_view import SIDES, results_html
 from workbench.ui.rows import face_of, named, parts_of
 from workbench.ui.side_view import barred_html, head_html, lines_changed, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
+from workbench.ui.verdict_view import verdict_html
 from workbench.ui.widgets import Stops
 
 START: View = {"side": "b", "at": 0}
@@ -52,6 +56,7 @@ class Loop:
     store: Store | None = None  # where finished runs are remembered
     stops: Stops = field(default_factory=Stops)
     quota: Quota = field(default_factory=Quota)  # of uploads, by session
+    floors: Floors = field(default_factory=Floors)  # noise, by model
 
     # ------------------------------------------------------------ opening
     def on_scenario(self, name: str | None, model: str, view: View = START) -> tuple[Any, ...]:
@@ -130,21 +135,22 @@ class Loop:
 
     # ------------------------------------------------------------ scoring
     def on_rank(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
-        """(verdict, results, scores, prints of what was scored, stale, status), once per micro-batch."""
+        """(verdict, results, scores, prints of what was scored, stale, status, outcome), once per micro-batch."""
         stop, ended = self.stops.start(str(request.session_hash))
         try:
             asked = desk.read(self.bench, *values)
             scorer = self.bench.pool.get(values[0])
             doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
-            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(5))
+            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(6))
             for run, said in Keeper(self.bench, self.store).keeping(request, asked, desk.runs(self.bench, asked, stop)):
+                run = replace(run, floor=self.floors.of(scorer), local=not isinstance(scorer, Explains))
                 yield (
                     verdict_html(run, len(asked.rows)) + said, results_html(run), scatter_html(run), desk.scored(asked, run), "",
-                    gr.skip(),
+                    gr.skip(), kept(run, asked),
                 )  # fmt: skip
-            yield *(gr.skip() for _ in range(5)), status_html(scorer)
+            yield *(gr.skip() for _ in range(5)), status_html(scorer), gr.skip()
         except WorkbenchError as error:
-            yield f'<span class="error" role="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5))
+            yield f'<span class="error" role="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
         finally:
             ended()
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from workbench.types import Document, Row, Text
 from workbench.ui.figures import Face, count, esc, sentence
+from workbench.ui.grade_view import pills
 
 SHOWN = 60  # chips: the Documents tab pages through all rows
 
@@ -37,7 +38,7 @@ def _chip(index: int, row: Row, name: str, face: Face) -> str:
             )
     else:
         inner += f'<span class="why" title="{sentence(row)}">{sentence(row)}</span>'
-    grade = "" if face.grade is None else f'<span class="grade g{face.grade}">{face.grade}</span>'
+    grade = "" if bad else pills(name, face.grade)
     return (
         f'<span class="doc-row{" bad" if bad else ""}" data-row="{esc(name)}">{face.picture}{inner}{grade}'
         f'<button type="button" data-do="remove" data-id="{esc(name)}" aria-label="remove {esc(face.label)}">×</button></span>'

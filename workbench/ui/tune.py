@@ -139,7 +139,9 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     results, templates, instructions = tune.results, tune.editors.templates, tune.editors.instructions
     rank: dict[str, Any] = {
         "fn": loop.on_rank, "inputs": tune.fields,
-        "outputs": [results.verdict, results.lists, results.scores, results.scored, results.stale, tune.top.status],
+        "outputs": [
+            results.verdict, results.lists, results.scores, results.scored, results.stale, tune.top.status, results.outcome,
+        ],
     }  # fmt: skip
     filled = [
         tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
@@ -151,8 +153,9 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     }
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
+    back, after = results_panel.wire(loop, results, tune.fields, [tune.editors.b.template, tune.editors.b.instruction])
     scoring = tune.ask.score.click(**rank, **SCORE)
-    scoring.then(**_stale(loop, tune), **LIVE)
+    after(scoring.then(**_stale(loop, tune), **LIVE))
     scoring.then(**_lint(loop, tune), **LIVE)  # scores that do not spread are found now
     tune.ask.score.click(**judge, **LIVE)
     tune.ask.stop.click(loop.on_stop, **CLICK)
@@ -161,9 +164,11 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     for start in (demo.load(**opening, **WORK), tune.ask.scenario.select(**opening, **WORK)):
         _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
         start.then(lambda: ([], ""), None, [tune.editors.steps, tune.editors.b.undo], **LIVE)
-        start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
+        after(start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
         start.then(**judge, **LIVE)
         start.then(lambda: "", None, tune.tray.said, **LIVE)  # what was said of the rows before
+    back.then(**_preview(loop, tune), **LIVE)
+    after(back.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
     chosen = results.foreign.click(
         border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
     )

@@ -48,14 +48,19 @@ SCORE: dict[str, Any] = {
 WORK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
 
 
-def panel(value: str = "", *, name: str, events: bool = False, classes: str = "", render: bool = True) -> gr.HTML:
-    """Our own HTML under a stable id. `html_template` stays `${value}`: in `{{…}}` Gradio would run user text as code."""
+def panel(
+    value: str = "", *, name: str, events: bool = False, classes: str = "", render: bool = True, script: str = ""
+) -> gr.HTML:
+    """Our own HTML under a stable id; `script` runs once it is there.
+
+    `html_template` stays `${value}`: in `{{…}}` Gradio would run user text as code.
+    """
     return gr.HTML(
         value,
         elem_id=name,
         elem_classes=["plain", *classes.split()],
         html_template="${value}",
-        js_on_load=EVENTS if events else None,
+        js_on_load=script or (EVENTS if events else None),
         apply_default_css=False,
         container=False,
         padding=False,
@@ -107,6 +112,11 @@ class Stops:
                     self._runs.pop(session, None)
 
         return signal.is_set, ended
+
+    def busy(self) -> bool:
+        """Whether anybody's run is on."""
+        with self._lock:
+            return bool(self._runs)
 
     def ask(self, session: str) -> None:
         with self._lock:
