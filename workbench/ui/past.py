@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.metrics import DEPTH, ndcg
 from workbench.pool import Bench
 from workbench.ranking import compare
 from workbench.snapshot import plain, ranking_of
@@ -31,7 +32,7 @@ from workbench.ui import desk
 from workbench.ui.desk import Asked
 from workbench.ui.figures import esc, label_of
 from workbench.ui.owner import owner_of
-from workbench.ui.ranking_view import METRIC_DEPTH, SIDES, Run, ndcg
+from workbench.ui.ranking_view import SIDES, Run
 from workbench.ui.rows import Item, content_of, parts_of
 
 WORDS = 200_000  # characters a search looks at
@@ -185,5 +186,5 @@ def _metric(run: Run) -> dict[str, float] | None:
     if None in grades or len(sides) < 2 or any(r.partial or r.failed for r in sides.values()):
         return None
     known = [grade or 0 for grade in grades]
-    found = {s: ndcg([known[x.index] for x in r.ranked], known, METRIC_DEPTH) for s, r in sides.items()}
+    found = {s: ndcg([known[x.index] for x in r.ranked], known, DEPTH) for s, r in sides.items()}
     return {s: v for s, v in found.items() if v is not None} or None
