@@ -18,8 +18,10 @@ import pytest
 
 from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, zip_bundle
 from workbench.export._golden import _hidden
+from workbench.export._judged import judged
 from workbench.export._probes import Case, synthetic_picture, synthetic_text
 from workbench.pool import Bench
+from workbench.ranking import ranking
 from workbench.template import read_family, split_facts, template_of
 from workbench.types import Document, Encoding, Image, PromptInvalid, Query, TemplateInvalid, Text, Variant
 
@@ -212,3 +214,33 @@ def test_a_picture_that_may_not_leave_becomes_one_of_ours(bench: Bench) -> None:
     picture = hidden.document.content[0]
     assert isinstance(picture, Image) and picture.digest == plain.digest and picture.source == "synthetic picture"
     assert "Bob" not in str(hidden.document) and "Anna" not in str(hidden.query)
+
+
+# ---------------------------------------------------------------- what was judged
+def judged_of(bench: Bench, model: Path, texts: list[str], grades: list[int | None]) -> dict[str, object]:
+    rows = [Document(str(i), (Text(t),)) for i, t in enumerate(texts)]
+    found = judged(bench, Variant(str(model)), QUERY, rows, grades)
+    assert found is None or isinstance(found, dict)
+    return found or {}
+
+
+def test_the_manifest_carries_the_metrics_of_graded_documents(bench: Bench, tiny_qwen3: Path) -> None:
+    texts = ["red", "a blue star", "green things", "x"]
+    rows = [Document(str(i), (Text(t),)) for i, t in enumerate(texts)]
+    down = [r.index for r in ranking(Variant(str(tiny_qwen3)), QUERY, bench.rank(Variant(str(tiny_qwen3)), QUERY, rows)).ranked]
+    grades: list[int | None] = [0, 0, 0, 0]
+    grades[down[1]] = 3  # the second place holds all that is relevant
+    found = judged_of(bench, tiny_qwen3, texts, grades)
+    metrics = found["metrics"]
+    assert found["documents"] == 4 and metrics["MRR@5"] == 0.5  # type: ignore[index]
+    assert metrics["nDCG@5"] == pytest.approx(1 / math.log2(3))  # type: ignore[index]
+    other = judged_of(bench, tiny_qwen3, [*texts[:3], "y"], grades)
+    assert other["sha256"] != found["sha256"]
+    open_ = judged_of(bench, tiny_qwen3, texts, [g if i == down[1] else None for i, g in enumerate(grades)])
+    low, high = open_["metrics"]["nDCG@5"]  # type: ignore[index]
+    assert open_["documents"] == 1 and low <= metrics["nDCG@5"] < high  # type: ignore[index]
+
+
+def test_nothing_graded_or_a_row_that_fails_gives_no_metric(bench: Bench, tiny_qwen3: Path) -> None:
+    assert not judged_of(bench, tiny_qwen3, ["a", "b"], [None, None])
+    assert not judged_of(bench, tiny_qwen3, ["a", ""], [1, 0]) and not judged_of(bench, tiny_qwen3, ["a"], [])

@@ -21,6 +21,7 @@ from workbench import bench as speed
 from workbench import wire
 from workbench.export import check, compatibility, differences, files_of, outgoing, prove
 from workbench.named import FAMILIES, head_overrides, served, shipped_model, template_text
+from workbench.paste import grades_of
 from workbench.pool import LEXICAL, Bench, open_bench
 from workbench.types import JSON, RequestInvalid, WorkbenchError
 
@@ -191,8 +192,11 @@ def _check(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path) -> int:
     """Writes one bundle from all requests; every one must ask the same way, and is proved to render the same."""
     requests: list[wire.RerankRequest] = []
+    grades: tuple[int | None, ...] = ()
     for number, raw in _numbered(source):
-        request = wire.read_rerank(_defaults(wire.parse(raw), args), bench, base)
+        body = wire.parse(raw)
+        request = wire.read_rerank(_defaults(body, args), bench, base)
+        grades = grades if requests else grades_of(body, len(request.rows))
         if requests and request.variant != requests[0].variant:
             raise RequestInvalid(
                 "asks in another way than the first", where=f"line {number}", hint="Export one at a time."
@@ -202,7 +206,9 @@ def _export(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path
     if not requests:
         raise RequestInvalid("has no request", where=args.source, hint="Give at least one /rerank body to prove it on.")
     first = requests[0]
-    out = outgoing(bench, first.variant, first.query, first.rows, target=args.target, synthetic=args.synthetic)
+    out = outgoing(
+        bench, first.variant, first.query, first.rows, target=args.target, synthetic=args.synthetic, grades=grades
+    )
     rows = compatibility(bench, out)
     files = files_of(bench, out, rows)
     _write(Path(args.out), files)

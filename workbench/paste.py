@@ -114,12 +114,12 @@ def _body(value: JSON, bench: Bench, kind: str, note: str = "") -> Pasted:
         notes.append(f"left out: {', '.join(other)}")
     template = variant.template.body if "template" in value and variant.template else None
     return Pasted(
-        kind, rows, Query("query", query.content), _grades(value, len(rows)),
+        kind, rows, Query("query", query.content), grades_of(value, len(rows)),
         instruction if isinstance(instruction, str) else None, template, tuple(notes),
     )  # fmt: skip
 
 
-def _grades(value: JSON, count: int) -> tuple[int | None, ...]:
+def grades_of(value: JSON, count: int) -> tuple[int | None, ...]:
     """The `grades` beside a body's documents, as this page saves them; none where they are not one for each."""
     given = value.get("grades") if isinstance(value, dict) else None
     if not isinstance(given, list) or len(given) != count:

@@ -16,6 +16,7 @@ from workbench.export import check, targets
 from workbench.export._bake import bake, jinja_literal, prove_steady, steady, with_facts
 from workbench.export._differences import differences
 from workbench.export._golden import make_golden
+from workbench.export._judged import judged
 from workbench.export._manifest import SCHEMA, Outgoing, golden_lines, manifest
 from workbench.export._probes import PROBES
 from workbench.export._readme import readme
@@ -46,10 +47,12 @@ CHECK = Path(__file__).with_name("check.py")
 
 def bundle(
     bench: Bench, variant: Variant, query: Query, rows: Sequence[Row], *, target: str = "vllm", synthetic: bool = False,
-    judged: JSON = None,
+    grades: Sequence[int | None] = (),
 ) -> dict[str, bytes]:  # fmt: skip
-    """File name → bytes. Raises where the template does not render, would render other bytes, or the target cannot take it."""
-    out = outgoing(bench, variant, query, rows, target=target, synthetic=synthetic, judged=judged)
+    """File name → bytes. `grades` run parallel to `rows`.
+
+    Raises where the template does not render, would render other bytes, or the target cannot take it."""
+    out = outgoing(bench, variant, query, rows, target=target, synthetic=synthetic, grades=grades)
     return files_of(bench, out, compatibility(bench, out))
 
 
@@ -82,9 +85,10 @@ def prove(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> 
 
 def outgoing(
     bench: Bench, variant: Variant, query: Query, rows: Sequence[Row], *, target: str = "vllm", synthetic: bool = False,
-    judged: JSON = None,
+    grades: Sequence[int | None] = (),
 ) -> Outgoing:  # fmt: skip
     """The variant proved and scored: what every target's files are made from. `synthetic`: no document of the caller leaves.
+    `grades` run parallel to `rows`: what they give for metrics goes into the manifest.
 
     Raises as `prove`, and for a golden pair that cannot be scored.
     """
@@ -94,7 +98,7 @@ def outgoing(
     golden = make_golden(bench, scorer, variant, replace(variant.template, body=baked), query, rows, synthetic)
     shipped = bench.pool.shipped
     served = f"assets/{shipped.name}" if shipped and scorer.name == shipped.name else getattr(scorer, "served", scorer.name)
-    return Outgoing(variant, scorer, baked, served, target, golden, synthetic, judged)
+    return Outgoing(variant, scorer, baked, served, target, golden, synthetic, judged(bench, variant, query, rows, grades))
 
 
 def files_of(bench: Bench, out: Outgoing, rows: Sequence[TargetRow]) -> dict[str, bytes]:

@@ -48,7 +48,7 @@ class Export:
         """(files drawn, bundle button, template button): the whole bundle where this was checked before, else its template."""
         try:
             asked = desk.read(self.loop.bench, *values)
-            if (done := self.checked.get(_key(asked.prints[side], synthetic))) is not None:
+            if (done := self.checked.get(_key(asked, side, synthetic))) is not None:
                 return self._whole(side, target, done, values[0])
             variant, baked = prove(self.loop.bench, asked.variants[side], asked.query, asked.rows)
         except WorkbenchError as error:
@@ -67,8 +67,10 @@ class Export:
         try:
             bench = self.loop.bench
             asked = desk.read(bench, *values)
-            out = outgoing(bench, asked.variants[side], asked.query, asked.rows, synthetic=synthetic)
-            done = self.checked[_key(asked.prints[side], synthetic)] = (out, compatibility(bench, out))
+            out = outgoing(
+                bench, asked.variants[side], asked.query, asked.rows, synthetic=synthetic, grades=_grades(asked)
+            )
+            done = self.checked[_key(asked, side, synthetic)] = (out, compatibility(bench, out))
             while len(self.checked) > KEPT:
                 self.checked.popitem(last=False)
             yield self._whole(side, target, done, values[0])
@@ -92,8 +94,13 @@ class Export:
         return gr.update(value=str(place / name), interactive=True)
 
 
-def _key(asked: str, synthetic: bool) -> str:
-    return f"{asked} {synthetic}"
+def _key(asked: desk.Asked, side: str, synthetic: bool) -> str:
+    """What the files of a bundle depend on: the grades too, which the results do not."""
+    return f"{asked.prints[side]} {synthetic} {_grades(asked)}"
+
+
+def _grades(asked: desk.Asked) -> list[int | None]:
+    return [item["grade"] for item in asked.items]
 
 
 def _refused(error: WorkbenchError) -> tuple[Any, ...]:
