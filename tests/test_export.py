@@ -16,7 +16,7 @@ import jinja2
 import jsonschema
 import pytest
 
-from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, zip_bundle
+from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, prove_sound, zip_bundle
 from workbench.export._golden import _hidden
 from workbench.export._probes import Case, synthetic_picture, synthetic_text
 from workbench.pool import Bench
@@ -212,3 +212,12 @@ def test_a_picture_that_may_not_leave_becomes_one_of_ours(bench: Bench) -> None:
     picture = hidden.document.content[0]
     assert isinstance(picture, Image) and picture.digest == plain.digest and picture.source == "synthetic picture"
     assert "Bob" not in str(hidden.document) and "Anna" not in str(hidden.query)
+
+
+def test_what_the_linter_calls_an_error_is_a_reason_not_to_leave(bench: Bench, tiny_qwen3: Path) -> None:
+    own = split_facts(bench.pool.template(str(tiny_qwen3)).body)[1]
+    prove_sound(bench, Variant(str(tiny_qwen3), template_of(own), "x"), QUERY, ROWS)
+    lost = own.replace("</think>\\n\\n' -}}", "</think>\\n' -}}")
+    assert lost != own
+    with pytest.raises(PromptInvalid, match="E6: The score is read at the last token"):
+        prove_sound(bench, Variant(str(tiny_qwen3), template_of(lost), "x"), QUERY, ROWS)

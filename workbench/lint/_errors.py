@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from workbench.lint._evidence import Evidence, texts_of
 from workbench.lint._finding import Finding, Place
+from workbench.lint._probes import spoken
 from workbench.template import RESERVED
 from workbench.types import Encoding, Image, Segment, TemplateInvalid, Text
 
@@ -161,10 +162,10 @@ def _line(template: str, line: int) -> Place | None:
 
 
 def _quoted(template: str, word: str) -> Place | None:
-    match = re.search(rf"""(['"]){re.escape(word)}\1""", template)
+    match = re.search(rf"""(['"]){re.escape(word)}\1""", spoken(template))
     return match.span() if match else None
 
 
 def _found(template: str, word: str) -> Place | None:
-    at = template.find(word)
+    at = spoken(template).find(word)
     return (at, at + len(word)) if at >= 0 else None
