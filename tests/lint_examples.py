@@ -15,7 +15,9 @@ from workbench.types import ContentPart, Document, Limits, Query, Text, Variant
 HEAD = '<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided. ' \
     'Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n'  # fmt: skip
 TAIL = "<|im_end|>\n<|im_start|>assistant\n"
-SYSTEM_SEARCH = "{%- set task = messages | selectattr('role', 'eq', 'system') | map(attribute='content') | first | default("
+SYSTEM_SEARCH = (
+    "{%- set task = messages | selectattr('role', 'eq', 'system') | map(attribute='content') | first | default("
+)
 OWN_SEARCH = "{%- set task = instruction | default("
 
 

@@ -13,8 +13,8 @@ from PIL import Image as Pillow
 from tests.lint_examples import EXAMPLES, Example, linted, table, template
 from workbench.lint import RULES, Finding, errors, lint
 from workbench.pool import Bench, open_bench
-from workbench.scorers.lexical import Lexical
 from workbench.scenario import read_scenario, titles
+from workbench.scorers.lexical import Lexical
 from workbench.template import read_families, split_facts
 from workbench.types import Document, Encoding, Image, Limits, Pair, Parity, Query, Text, Variant
 
@@ -61,13 +61,17 @@ def test_a_fault_is_found_and_its_fix_mends_it(shipped: Bench, example: Example)
         assert 0 <= finding.span[0] <= finding.span[1] <= len(template(shipped, example))
 
 
-@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.code.startswith("W")], ids=lambda e: f"{e.code} {e.shown}")
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if e.code.startswith("W")], ids=lambda e: f"{e.code} {e.shown}"
+)
 def test_what_only_warns_stops_nothing(shipped: Bench, example: Example) -> None:
     assert not errors(said(shipped, example))
 
 
 def test_every_rule_has_an_example() -> None:
-    assert {e.code for e in EXAMPLES} == set(RULES) == {*(f"E{i}" for i in range(1, 10)), *(f"W{i}" for i in range(1, 9))}
+    assert (
+        {e.code for e in EXAMPLES} == set(RULES) == {*(f"E{i}" for i in range(1, 10)), *(f"W{i}" for i in range(1, 9))}
+    )
 
 
 def test_readme_has_the_table_of_the_examples(shipped: Bench) -> None:
@@ -78,7 +82,9 @@ def test_readme_has_the_table_of_the_examples(shipped: Bench) -> None:
 
 
 # ---------------------------------------------------------------- what is right is left alone
-def own(bench: Bench, model: str, parity: Parity, query: Query, document: Document, instruction: str | None) -> tuple[Finding, ...]:
+def own(
+    bench: Bench, model: str, parity: Parity, query: Query, document: Document, instruction: str | None
+) -> tuple[Finding, ...]:
     scorer, template = bench.pool.get(model), bench.pool.template(model)
     variant = bench.variant(model=model, template=template, parity=parity, instruction=instruction)
     return lint(bench.renderer, scorer, variant, query, document, template)

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     export = _common(commands.add_parser("export", help="write what production needs: template, manifest, serve line"))
     export.add_argument("--target", required=True, metavar="NAME", help="what serves or calls it: vllm, sglang, …")
     export.add_argument("--synthetic", action="store_true", help="let no document leave: golden pairs are made up")
-    export.add_argument("--lint", choices=("error", "off"), default="error", help="what the linter calls an error stops it (default), or not")
+    export.add_argument("--lint", choices=("error", "off"), default="error", help="do its errors stop it (default: %(default)s)")
     export.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
     _bench(commands.add_parser("bench", help="how fast scoring is here, beside others on the same ids"))
     check = commands.add_parser("check", help="does a server give what a bundle holds: 0 yes, 1 no, 2 it cannot be asked")

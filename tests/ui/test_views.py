@@ -27,7 +27,17 @@ from workbench.types import (
     Text,
     Variant,
 )
-from workbench.ui import charts, export_view, lint_view, page_view, prompt_view, ranking_view, side_view, tray_view, world_view
+from workbench.ui import (
+    charts,
+    export_view,
+    lint_view,
+    page_view,
+    prompt_view,
+    ranking_view,
+    side_view,
+    tray_view,
+    world_view,
+)
 from workbench.ui.figures import Face, label_of, numbers, picture_of, sentence
 from workbench.ui.ranking_view import Run, ndcg
 
@@ -218,6 +228,7 @@ def views() -> list[str]:
     face = Face(HOSTILE, "")
     error = TemplateInvalid(HOSTILE, line=2, hint=HOSTILE)
     foreign = world_view.Foreign(words=(HOSTILE,), documents=((HOSTILE, HOSTILE),))
+    fault = Finding("E3", f"`{HOSTILE}` {HOSTILE}.", HOSTILE, (0, 3), Fix(HOSTILE, HOSTILE))
     odd = Difference(HOSTILE, 0, ((1, HOSTILE),), ((2, HOSTILE),))
     return [
         ranking_view.results_html(hostile),
@@ -231,7 +242,7 @@ def views() -> list[str]:
         world_view.foreign_html(HOSTILE, HOSTILE, foreign, world_view.OFFERS),
         lint_view.lint_html("a", error),
         lint_view.lint_html("a", item, HOSTILE),
-        lint_view.lint_html("a", item, HOSTILE, [Finding("E3", f"`{HOSTILE}` {HOSTILE}.", HOSTILE, (0, 3), Fix(HOSTILE, HOSTILE))] * 3, HOSTILE),
+        lint_view.lint_html("a", item, HOSTILE, [fault] * 3, HOSTILE),
         page_view.notice_html(error),
         page_view.look_html(HOSTILE, HOSTILE),
         page_view.preview_head_html("a", 0, [HOSTILE], error),

@@ -19,7 +19,11 @@ COMMENT = re.compile(r"\{#.*?#\}", re.S)
 LITERAL = re.compile(r"""(['"])([A-Za-z][\w-]{0,23})\1""")
 ROLES = ("system", "user", "assistant", "instruction", "developer", "tool", "context", "passage")
 MOST_ROLES = 6
-EMPTY: Mapping[str, JSON] = {"add_generation_prompt": True, "tools": [{"type": "function"}], "documents": [{"text": "x"}]}
+EMPTY: Mapping[str, JSON] = {
+    "add_generation_prompt": True,
+    "tools": [{"type": "function"}],
+    "documents": [{"text": "x"}],
+}
 
 Question = dict[str, JSON]
 

@@ -18,7 +18,7 @@ MOST = 1 << 20  # characters of a draft
 KEY = "workbench-draft"
 # A tab's own storage: it survives a reload and a restart of the server, and no other tab or person sees it.
 SAVE = f"""(scenario, model, ...texts) => {{
-  try {{ sessionStorage.setItem('{KEY}', JSON.stringify({{scenario, model, texts}})); }} catch {{ /* no room: nothing is kept */ }}
+  try {{ sessionStorage.setItem('{KEY}', JSON.stringify({{scenario, model, texts}})); }} catch {{ /* no room left */ }}
   return [];
 }}"""
 READ = f"""(scenario, model) => [scenario, model, JSON.stringify({{
@@ -28,7 +28,13 @@ RESTORED = (
     '<span class="restored" role="status">Draft restored · <button type="button" class="tool reset" data-do="clean">Reset'
     "</button></span>"
 )
-TEXTS = (1, 6, 7, 8, 9)  # places of query, template A, instruction A, template B, instruction B in what `on_scenario` fills
+TEXTS = (
+    1,
+    6,
+    7,
+    8,
+    9,
+)  # places of query, template A, instruction A, template B, instruction B in what `on_scenario` fills
 
 
 @dataclass
@@ -38,14 +44,14 @@ class Drafts:
     loop: Loop
 
     def on_open(self, name: str | None, model: str, kept: str | None) -> tuple[Any, ...]:
-        """(scenario menu, note, *what `Loop.on_scenario` fills). A draft of another model, or one that says nothing new, is left."""
+        """(scenario menu, note, *what `Loop.on_scenario` fills). A draft of another model or with nothing new is left."""
         found = _read(kept)
         known = titles(self.loop.scenarios)
         if (asked := found.get("asked")) in known:
             return (asked, "", *self.loop.on_scenario(asked, model))
         draft = _read(found.get("draft"))
-        texts, scenario = draft.get("texts"), draft.get("scenario")
-        if draft.get("model") != model or scenario not in known or not _five(texts):
+        texts, scenario = _five(draft.get("texts")), draft.get("scenario")
+        if draft.get("model") != model or scenario not in known or not texts:
             return (gr.skip(), "", *self.loop.on_scenario(name, model))
         filled = list(self.loop.on_scenario(scenario, model))
         if [filled[at] for at in TEXTS] == texts:
@@ -70,5 +76,7 @@ def _read(text: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _five(texts: Any) -> bool:
-    return isinstance(texts, list) and len(texts) == len(TEXTS) and all(isinstance(text, str) for text in texts)
+def _five(texts: Any) -> list[str]:
+    """The five texts; [] where they are something else."""
+    sound = isinstance(texts, list) and len(texts) == len(TEXTS) and all(isinstance(text, str) for text in texts)
+    return list(texts) if sound else []
