@@ -268,5 +268,6 @@ def test_lint_says_what_is_wrong_and_fails_on_errors_alone(root: Path, requests:
     assert first["code"] == "E6" and first["line"] == own.rstrip().count("\n") + 1
     assert first["fix"]["template"].startswith("{#-")
     exporting = ["export", "--model", str(model), "--in", str(requests), "--target", "vllm", "--template", str(broken)]
-    assert main([*exporting, "--out", str(tmp_path / "no")]) == 2 and not (tmp_path / "no").exists()
-    assert main([*exporting, "--out", str(tmp_path / "yes"), "--lint", "off"]) == 0 and (tmp_path / "yes/template.jinja").is_file()
+    no, yes = tmp_path / "no", tmp_path / "yes"
+    assert main([*exporting, "--out", str(no)]) == 2 and not no.exists()
+    assert main([*exporting, "--out", str(yes), "--lint", "off"]) == 0 and (yes / "template.jinja").is_file()

@@ -103,6 +103,19 @@ def test_the_shipped_recipe_is_clean_on_every_scenario(shipped: Bench, parity: P
     assert seen > 30
 
 
+# What a tokenizer brings, below a reward family's first line: it has a system turn and asks for an answer.
+CHAT = """{% if messages[0].role == 'system' %}
+{{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
+{% endif %}
+{% for message in messages %}
+{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}
+{% endfor %}
+{% if add_generation_prompt %}
+{{- '<|im_start|>assistant\\n' }}
+{% endif %}
+"""
+
+
 class Words(Lexical):
     """A model of any family without weights: its tokens are words, and it shows its prompt."""
 
@@ -116,7 +129,10 @@ def test_every_familys_own_template_is_clean(bench: Bench, name: str, instructio
     """Also where a remark makes it another text, so that the probes look at it."""
     family = FAMILIES[name]
     scorer, own = Words("any", family), family.template
-    for body in (own.body, "{#- mine -#}" + split_facts(own.body)[1]):
+    if family.scorer == "reward":
+        own = replace(own, body=own.body + CHAT)
+    edited = "{#- mine -#}" + split_facts(own.body)[1]
+    for body in (own.body, edited) if own.layout == "joint" else (own.body,):
         for parity in ("reference", "vllm"):
             told = instruction if family.instruction == "template" else None
             variant = Variant("any", replace(own, body=body), told, parity=parity)  # type: ignore[arg-type]

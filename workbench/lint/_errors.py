@@ -124,7 +124,7 @@ def reserved(e: Evidence) -> Iterator[Finding]:
     """E9: a name that is the renderer's own."""
     for name in sorted(RESERVED & e.variant.variables.keys()):
         yield Finding("E9", f"`{name}` is the renderer's own name: no request can set it.", "request")
-    for name in e.probes.empty if e.probes else ():
+    for name in (n for n in e.probes.empty if n not in e.own_body) if e.probes else ():
         sentence = f"`{name}` is always false or empty here and in vLLM: what waits for it is never rendered."
         yield Finding("E9", sentence, span=_found(e.template, name))
 

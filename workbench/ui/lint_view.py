@@ -1,4 +1,4 @@
-"""Draws what the linter found under an editor: two lines, the rest folded, each with its place and perhaps a button that mends it.
+"""Draws what the linter found under an editor: two lines, the rest folded, each with its place and perhaps a button.
 
 Knows nothing of Gradio or of the rules.
 """
