@@ -15,7 +15,9 @@ from workbench.types import ContentPart, Document, Limits, Query, Text, Variant
 HEAD = '<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided. ' \
     'Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n'  # fmt: skip
 TAIL = "<|im_end|>\n<|im_start|>assistant\n"
-SYSTEM_SEARCH = "{%- set task = messages | selectattr('role', 'eq', 'system') | map(attribute='content') | first | default("
+SYSTEM_SEARCH = (
+    "{%- set task = messages | selectattr('role', 'eq', 'system') | map(attribute='content') | first | default("
+)
 OWN_SEARCH = "{%- set task = instruction | default("
 
 
@@ -48,17 +50,17 @@ EXAMPLES = (
     Example("E1", "a tag that is not closed", LAST, "{% if %}"),
     Example("E2", "a side is left out", DOCUMENT, "{{- '<Document>:' ~ '<|im_end|>\\n' -}}"),
     Example("E3", "a role that no message has", ROLE, ROLE.replace("query", "user"), "Write 'query'", ROLE),
-    Example("E3", "the instruction looked for in a system message", OWN_SEARCH + "\n  '" + WORDS + "', true)",
-            SYSTEM_SEARCH + "\n  '" + WORDS + "')", "Read the instruction", "{%- set task = instruction | default('" + WORDS + "', true)",
-            asked=SENT),
+    Example("E3", "the instruction looked for in a system message", f"{OWN_SEARCH}\n  '{WORDS}', true)",
+            f"{SYSTEM_SEARCH}\n  '{WORDS}')", "Read the instruction", f"{OWN_SEARCH}'{WORDS}', true)", asked=SENT),
     Example("E3", "contents read as lists of parts", ROLE, ROLE + "[0].text", "Read the text", ROLE),
     Example("E4", "an instruction is sent, the prompt has its own", TASK, "{{- '<Instruct>: " + WORDS + "' -}}",
             "Read the instruction", "{{- ('<Instruct>: ' ~ (instruction | default('" + WORDS + "', true))) -}}", asked=SENT),
-    Example("E4", "an instruction is sent, the prompt has none", TASK, "{{- '<Instruct>: Be strict.' -}}", "Clear the instruction",
-            asked=SENT),
+    Example("E4", "an instruction is sent, the prompt has none", TASK, "{{- '<Instruct>: Be strict.' -}}",
+            "Clear the instruction", asked=SENT),
     Example("E5", "a document that was wrapped before it came", document=(Text("<Document>:a crimson square" + TAIL),),
             fix="Unwrap the documents"),
-    Example("E5", "a query that brings the system turn", query=HEAD + "<Instruct>: Find it.<Query>:a red star\n", fix="Unwrap the query"),
+    Example("E5", "a query that brings the system turn", query=HEAD + "<Instruct>: Find it.<Query>:a red star\n",
+            fix="Unwrap the query"),
     Example("E5", "a template that wraps twice", DOCUMENT,
             "{%- set document = '<Document>:' ~ document ~ '<|im_end|>\\n<|im_start|>assistant\\n' -%}\n" + DOCUMENT,
             "Remove the wrapping", DOCUMENT),
@@ -68,11 +70,14 @@ EXAMPLES = (
     Example("E6", "a turn that is never opened", "{{- '<Document>:' ~ document ~ '<|im_end|>\\n' -}}\n" + LAST,
             "{{- '<Document>:' ~ document ~ '\\n' -}}"),
     Example("E7", "truncation that takes the end", asked={"parity": "vllm", "limits": Limits(truncate_prompt_tokens=12)}),
-    Example("E8", "a placeholder that the template removes", DOCUMENT, DOCUMENT.replace("document ~", "document | replace('<|image_pad|>', '') ~")),
+    Example("E8", "a placeholder that the template removes", DOCUMENT,
+            DOCUMENT.replace("document ~", "document | replace('<|image_pad|>', '') ~")),
     Example("E9", "a name that no request may set", asked={"variables": {"tools": []}}),
-    Example("E9", "an end that waits for add_generation_prompt", LAST, "{%- if add_generation_prompt -%}" + LAST + "{%- endif -%}",
-            "Render it always", "{%- if true -%}" + LAST + "{%- endif -%}"),
-    Example("W1", "a blank that the model never saw", QUERY, QUERY.replace("<Query>:", "<Query>: "), "Take the model's own", QUERY),
+    Example("E9", "an end that waits for add_generation_prompt", LAST,
+            "{%- if add_generation_prompt -%}" + LAST + "{%- endif -%}", "Render it always",
+            "{%- if true -%}" + LAST + "{%- endif -%}"),
+    Example("W1", "a blank that the model never saw", QUERY, QUERY.replace("<Query>:", "<Query>: "),
+            "Take the model's own", QUERY),
     Example("W2", "a control token in a document", document=(Text("a star <|im_end|> and more"),)),
     Example("W3", "a label of two tokens", evidence={"labels": {"very yes": 2}}),
     Example("W4", "a target without a feature", evidence={"targets": (Target("llama.cpp", "an instruction cannot be sent"),)}),
@@ -80,7 +85,8 @@ EXAMPLES = (
             "Settle the whitespace"),
     Example("W6", "scores without a spread", evidence={"scores": (1.0, 1.001, 1.002)}),
     Example("W7", "no room for the document", query="star " * 700, evidence={"window": 800}),
-    Example("W8", "the document in front of the query", QUERY + "\n" + DOCUMENT, DOCUMENT.replace("<|im_end|>\\n", "\\n") + "\n" + QUERY.replace("\\n", "<|im_end|>\\n")),
+    Example("W8", "the document in front of the query", QUERY + "\n" + DOCUMENT,
+            DOCUMENT.replace("<|im_end|>\\n", "\\n") + "\n" + QUERY.replace("\\n", "<|im_end|>\\n")),
 )  # fmt: skip
 
 

@@ -250,3 +250,24 @@ def test_vllms_answers_come_out_of_the_command_line(
         assert pair["logit"] == pytest.approx(case["logit"], abs=1e-4)
         assert answer["results"][0]["relevance_score"] == pytest.approx(case["score"], abs=1e-4)
         assert answer["usage"]["prompt_tokens"] == len(case["token_ids"])
+
+
+def test_lint_says_what_is_wrong_and_fails_on_errors_alone(root: Path, requests: Path, tmp_path: Path) -> None:
+    model, out = root / "assets" / "demo-reranker", tmp_path / "said.jsonl"
+    broken = tmp_path / "broken.jinja"
+    own = (root / "templates" / "qwen3-vl-reranker.jinja").read_text(encoding="utf-8")
+    broken.write_text(own.replace("assistant\\n' -}}", "assistant' -}}"), encoding="utf-8")
+    write(requests, {**BODY, "documents": ["fine", "a <|im_end|> b"]})
+    command = ["--model", str(model), "--in", str(requests), "--out", str(out)]
+    assert main(["lint", *command]) == 0
+    (answer,) = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [(f["index"], f["code"]) for f in answer["findings"]] == [(1, "W2")]
+    assert main(["lint", *command, "--template", str(broken)]) == 1
+    (answer,) = [json.loads(line) for line in out.read_text().splitlines()]
+    first = answer["findings"][0]
+    assert first["code"] == "E6" and first["line"] == own.rstrip().count("\n") + 1
+    assert first["fix"]["template"].startswith("{#-")
+    exporting = ["export", "--model", str(model), "--in", str(requests), "--target", "vllm", "--template", str(broken)]
+    no, yes = tmp_path / "no", tmp_path / "yes"
+    assert main([*exporting, "--out", str(no)]) == 2 and not no.exists()
+    assert main([*exporting, "--out", str(yes), "--lint", "off"]) == 0 and (yes / "template.jinja").is_file()

@@ -16,7 +16,7 @@ import jinja2
 import jsonschema
 import pytest
 
-from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, zip_bundle
+from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, prove_sound, zip_bundle
 from workbench.export._golden import _hidden
 from workbench.export._judged import judged
 from workbench.export._probes import Case, synthetic_picture, synthetic_text
@@ -244,3 +244,10 @@ def test_the_manifest_carries_the_metrics_of_graded_documents(bench: Bench, tiny
 def test_nothing_graded_or_a_row_that_fails_gives_no_metric(bench: Bench, tiny_qwen3: Path) -> None:
     assert not judged_of(bench, tiny_qwen3, ["a", "b"], [None, None])
     assert not judged_of(bench, tiny_qwen3, ["a", ""], [1, 0]) and not judged_of(bench, tiny_qwen3, ["a"], [])
+def test_what_the_linter_calls_an_error_is_a_reason_not_to_leave(bench: Bench, tiny_qwen3: Path) -> None:
+    own = split_facts(bench.pool.template(str(tiny_qwen3)).body)[1]
+    prove_sound(bench, Variant(str(tiny_qwen3), template_of(own), "x"), QUERY, ROWS)
+    lost = own.replace("</think>\\n\\n' -}}", "</think>\\n' -}}")
+    assert lost != own
+    with pytest.raises(PromptInvalid, match="E6: The score is read at the last token"):
+        prove_sound(bench, Variant(str(tiny_qwen3), template_of(lost), "x"), QUERY, ROWS)

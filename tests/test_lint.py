@@ -14,13 +14,15 @@ from tests.lint_examples import EXAMPLES, Example, linted, table, template
 from workbench.lint import RULES, Finding, errors, lint
 from workbench.pool import Bench, open_bench
 from workbench.scenario import read_scenario, titles
-from workbench.template import split_facts
-from workbench.types import Document, Encoding, Image, Parity, Query, Text
+from workbench.scorers.lexical import Lexical
+from workbench.template import read_families, split_facts
+from workbench.types import Document, Encoding, Image, Limits, Pair, Parity, Query, Text, Variant
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = ROOT / "assets" / "demo-reranker"
 QUERY = Query("q", (Text("how do bees find flowers"),))
 DOCUMENT = Document("d", (Text("Bees see ultraviolet patterns on petals."),))
+FAMILIES = read_families(ROOT / "templates")
 OPENING, CLOSING = "<!-- lint:", "<!-- /lint -->"
 NAMES = [f"{e.code} {e.shown}" for e in EXAMPLES]
 
@@ -59,13 +61,17 @@ def test_a_fault_is_found_and_its_fix_mends_it(shipped: Bench, example: Example)
         assert 0 <= finding.span[0] <= finding.span[1] <= len(template(shipped, example))
 
 
-@pytest.mark.parametrize("example", [e for e in EXAMPLES if e.code.startswith("W")], ids=lambda e: f"{e.code} {e.shown}")
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if e.code.startswith("W")], ids=lambda e: f"{e.code} {e.shown}"
+)
 def test_what_only_warns_stops_nothing(shipped: Bench, example: Example) -> None:
     assert not errors(said(shipped, example))
 
 
 def test_every_rule_has_an_example() -> None:
-    assert {e.code for e in EXAMPLES} == set(RULES) == {*(f"E{i}" for i in range(1, 10)), *(f"W{i}" for i in range(1, 9))}
+    assert (
+        {e.code for e in EXAMPLES} == set(RULES) == {*(f"E{i}" for i in range(1, 10)), *(f"W{i}" for i in range(1, 9))}
+    )
 
 
 def test_readme_has_the_table_of_the_examples(shipped: Bench) -> None:
@@ -76,7 +82,9 @@ def test_readme_has_the_table_of_the_examples(shipped: Bench) -> None:
 
 
 # ---------------------------------------------------------------- what is right is left alone
-def own(bench: Bench, model: str, parity: Parity, query: Query, document: Document, instruction: str | None) -> tuple[Finding, ...]:
+def own(
+    bench: Bench, model: str, parity: Parity, query: Query, document: Document, instruction: str | None
+) -> tuple[Finding, ...]:
     scorer, template = bench.pool.get(model), bench.pool.template(model)
     variant = bench.variant(model=model, template=template, parity=parity, instruction=instruction)
     return lint(bench.renderer, scorer, variant, query, document, template)
@@ -95,6 +103,42 @@ def test_the_shipped_recipe_is_clean_on_every_scenario(shipped: Bench, parity: P
     assert seen > 30
 
 
+# What a tokenizer brings, below a reward family's first line: it has a system turn and asks for an answer.
+CHAT = """{% if messages[0].role == 'system' %}
+{{- '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}
+{% endif %}
+{% for message in messages %}
+{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}
+{% endfor %}
+{% if add_generation_prompt %}
+{{- '<|im_start|>assistant\\n' }}
+{% endif %}
+"""
+
+
+class Words(Lexical):
+    """A model of any family without weights: its tokens are words, and it shows its prompt."""
+
+    def encode(self, pair: Pair) -> Encoding:
+        return replace(super().encode(pair), pair=pair)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("instruction", [None, "Prefer botany."])
+def test_every_familys_own_template_is_clean(bench: Bench, name: str, instruction: str | None) -> None:
+    """Also where a remark makes it another text, so that the probes look at it."""
+    family = FAMILIES[name]
+    scorer, own = Words("any", family), family.template
+    if family.scorer == "reward":
+        own = replace(own, body=own.body + CHAT)
+    edited = "{#- mine -#}" + split_facts(own.body)[1]
+    for body in (own.body, edited) if own.layout == "joint" else (own.body,):
+        for parity in ("reference", "vllm"):
+            told = instruction if family.instruction == "template" else None
+            variant = Variant("any", replace(own, body=body), told, parity=parity)  # type: ignore[arg-type]
+            assert lint(bench.renderer, scorer, variant, QUERY, DOCUMENT, own) == (), parity
+
+
 @pytest.mark.parametrize("kind", ["qwen3", "qwen3-vl"])
 def test_tokens_of_the_real_vocabulary(bench: Bench, kind: str, request: pytest.FixtureRequest) -> None:
     folder = str(request.getfixturevalue(f"tiny_{kind.replace('-', '_')}"))
@@ -109,7 +153,7 @@ def test_the_think_block_and_the_newline_of_files(bench: Bench, tiny_qwen3: Path
     scorer, tail = bench.pool.get(name), "{{- '<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n' -}}"
     assert body.rstrip().endswith(tail)
     for other in ("{{- '<|im_start|>assistant\\n' -}}", "<|im_start|>assistant\n<think>\n\n</think>\n\n"):
-        variant = bench.variant(model=name, template=replace(template, body=body.replace(tail, other)))
+        variant = bench.variant(model=name, template=replace(template, body=body.rstrip().removesuffix(tail) + other))
         found = lint(bench.renderer, scorer, variant, QUERY, DOCUMENT, template)
         assert [f.code for f in found] == ["E6"] and "271" in found[0].sentence, found
         assert found[0].fix and found[0].fix.template
@@ -155,12 +199,6 @@ def test_a_picture_whose_place_was_cut(shipped: Bench) -> None:
     Pillow.new("RGB", (64, 64), "red").save(file, "PNG")
     part = shipped.library.add(file.getvalue(), "red.png")
     assert isinstance(part, Image)
-    example = Example("E7", "", asked={"parity": "vllm", **_limited(90)})
+    example = Example("E7", "", asked={"parity": "vllm", "limits": Limits(truncate_prompt_tokens=40)})
     found = linted(shipped, example, (part, Text("and text")))
     assert [f.code for f in found] == ["E7"], found
-
-
-def _limited(tokens: int) -> dict[str, object]:
-    from workbench.types import Limits
-
-    return {"limits": Limits(truncate_prompt_tokens=tokens)}

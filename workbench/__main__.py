@@ -52,18 +52,20 @@ def _parser() -> argparse.ArgumentParser:
         ("rerank", "answer bodies of POST /rerank, one a line"),
         ("score", "answer bodies of POST /score, one a line"),
         ("render", "show prompts and token ids of /rerank bodies, without weights"),
+        ("lint", "say what is wrong with the prompts of /rerank bodies, without weights"),
     ):
         command = _common(commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}."))
         command.add_argument(
             "--out", default="-", metavar="FILE", help="answers, one a line; - is standard output (default)"
         )
-        if name != "render":
+        if name in ("rerank", "score"):
             command.add_argument(
                 "--details", action="store_true", help="add `pairs`: prompt, tokens, logit or error of each"
             )
     export = _common(commands.add_parser("export", help="write what production needs: template, manifest, serve line"))
     export.add_argument("--target", required=True, metavar="NAME", help="what serves or calls it: vllm, sglang, …")
     export.add_argument("--synthetic", action="store_true", help="let no document leave: golden pairs are made up")
+    export.add_argument("--lint", choices=("error", "off"), default="error", help="do its errors stop it (default: %(default)s)")
     export.add_argument("--out", required=True, metavar="DIR", help="the folder to write")
     _bench(commands.add_parser("bench", help="how fast scoring is here, beside others on the same ids"))
     check = commands.add_parser("check", help="does a server give what a bundle holds: 0 yes, 1 no, 2 it cannot be asked")

@@ -19,7 +19,8 @@ from typing import BinaryIO, TextIO
 
 from workbench import bench as speed
 from workbench import wire
-from workbench.export import check, compatibility, differences, files_of, outgoing, prove
+from workbench.export import check, compatibility, differences, files_of, outgoing, prove, prove_sound
+from workbench.lint import Finding, lint
 from workbench.named import FAMILIES, head_overrides, served, shipped_model, template_text
 from workbench.paste import grades_of
 from workbench.pool import LEXICAL, Bench, open_bench
@@ -96,6 +97,7 @@ def _lines(
         progress.say(f"line {number}" + (f", {len(failed)} failed" if failed else ""))
         try:
             answer = _answer(args, bench, _defaults(wire.parse(raw), args), base, progress)
+            failed += [f"line {number}: {said}" for said in _faults(answer)]
         except WorkbenchError as error:
             answer = wire.error_body(error)
             failed.append(f"line {number}: {error}")
@@ -118,7 +120,34 @@ def _answer(args: argparse.Namespace, bench: Bench, body: JSON, base: Path, prog
     request = wire.read_rerank(body, bench, base)
     if args.command == "render":
         return wire.answer_render(bench, request, stop=stop)
+    if args.command == "lint":
+        return {"findings": _linted(bench, request)}
     return wire.answer_rerank(bench, request, stop=stop, details=args.details)
+
+
+def _linted(bench: Bench, request: wire.RerankRequest) -> list[JSON]:
+    """What is wrong with each document's prompt; a row that cannot be read is in the list with its reason."""
+    variant, found = bench.resolved(request.variant), list[JSON]()
+    scorer, own = bench.pool.get(variant.model), bench.pool.template(variant.model)
+    for index, row in enumerate(request.rows):
+        if isinstance(row, WorkbenchError):
+            found.append({"index": index, "error": row.as_dict()})
+            continue
+        for f in lint(bench.renderer, scorer, variant, request.query, row, own):
+            place = f.position(variant.template.body if variant.template else "")
+            at = {"line": place[0], "column": place[1]} if place else {}
+            found.append({"index": index, "code": f.code, "sentence": f.sentence, "where": f.where, **at, "fix": _fix(f)})
+    return found
+
+
+def _faults(answer: dict[str, JSON]) -> list[str]:
+    """The first error of a line's findings, where it has any: warnings fail no line."""
+    found = [f for f in answer.get("findings", ()) if "error" in f or f["code"].startswith("E")]
+    return [str(found[0].get("sentence") or found[0]["error"]["message"])] if found else []
+
+
+def _fix(found: Finding) -> JSON:
+    return None if found.fix is None else {"label": found.fix.label, "template": found.fix.template}
 
 
 def _numbered(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -203,6 +232,8 @@ def _export(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path
             )
         requests.append(request)
         prove(bench, request.variant, request.query, request.rows)
+        if args.lint == "error":
+            prove_sound(bench, request.variant, request.query, request.rows)
     if not requests:
         raise RequestInvalid("has no request", where=args.source, hint="Give at least one /rerank body to prove it on.")
     first = requests[0]

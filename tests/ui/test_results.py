@@ -215,7 +215,7 @@ def test_the_noise_is_measured_behind_the_result_and_the_views_follow(loop: Loop
     assert not outcome.run.floor.measured
     review.on_noise(*values)
     again, lists, _, verdict, *_ = review.on_again(LEXICAL, values[4], outcome, [])
-    assert again.run.floor.measured and 'data-measured="yes"' in verdict or "same" in verdict
+    assert (again.run.floor.measured and 'data-measured="yes"' in verdict) or "same" in verdict
     assert lists.count("data-grades-of") == 6
     assert all(isinstance(out, dict) for out in review.on_again(LEXICAL, values[4], again, []))
     assert scored(loop, values).run.floor.measured  # the next run knows it

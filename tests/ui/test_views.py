@@ -232,6 +232,7 @@ def views() -> list[str]:
     error = TemplateInvalid(HOSTILE, line=2, hint=HOSTILE)
     foreign = world_view.Foreign(words=(HOSTILE,), documents=((HOSTILE, HOSTILE),))
     tile = {"key": ["", ""], "about": "", "instruction": HOSTILE, "order": [HOSTILE], "moved": 1, "at": 0.0}
+    fault = Finding("E3", f"`{HOSTILE}` {HOSTILE}.", HOSTILE, (0, 3), Fix(HOSTILE, HOSTILE))
     odd = Difference(HOSTILE, 0, ((1, HOSTILE),), ((2, HOSTILE),))
     return [
         ranking_view.results_html(hostile),
@@ -250,7 +251,7 @@ def views() -> list[str]:
         world_view.foreign_html(HOSTILE, HOSTILE, foreign, world_view.OFFERS),
         lint_view.lint_html("a", error),
         lint_view.lint_html("a", item, HOSTILE),
-        lint_view.lint_html("a", item, HOSTILE, [Finding("E3", f"`{HOSTILE}` {HOSTILE}.", HOSTILE, (0, 3), Fix(HOSTILE, HOSTILE))] * 3, HOSTILE),
+        lint_view.lint_html("a", item, HOSTILE, [fault] * 3, HOSTILE),
         page_view.notice_html(error),
         page_view.look_html(HOSTILE, HOSTILE),
         page_view.preview_head_html("a", 0, [HOSTILE], error),

@@ -22,6 +22,7 @@ from workbench.export._probes import PROBES
 from workbench.export._readme import readme
 from workbench.export.targets import Row as TargetRow
 from workbench.export.targets import compatibility
+from workbench.lint import errors, findings, gather
 from workbench.pool import Bench
 from workbench.ranking import make_pair, takes_template
 from workbench.scorers import Scorer
@@ -39,9 +40,10 @@ from workbench.types import (
 
 __all__ = [
     "Outgoing", "TargetRow", "bake", "bundle", "check", "compatibility", "differences", "files_of",
-    "jinja_literal", "outgoing", "prove",
+    "jinja_literal", "outgoing", "prove", "prove_sound",
     "zip_bundle",
 ]  # fmt: skip
+LINTED = 4  # pairs of the caller that the linter reads
 CHECK = Path(__file__).with_name("check.py")
 
 
@@ -81,6 +83,20 @@ def prove(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> 
     _prove_equal(bench, scorer, variant, baked, [*pairs, *((p.query, p.document) for p in PROBES)])
     prove_steady(bench.renderer, baked, scorer.special_tokens)
     return variant, baked
+
+
+def prove_sound(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> None:
+    """Nothing should leave that the linter calls an error. Raises PromptInvalid with the first, on the first pairs and ours."""
+    variant = bench.resolved(variant)
+    scorer, own = bench.pool.get(variant.model), bench.pool.template(variant.model)
+    pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content][:LINTED] if query.content else []
+    for asked in (*pairs, (PROBES[0].query, PROBES[0].document)):
+        for found in errors(findings(gather(bench.renderer, scorer, variant, *asked, own))):
+            sentence = found.sentence.replace("`", "'").rstrip(".")
+            raise PromptInvalid(
+                f"{found.code}: {sentence}", where=found.where,
+                hint="The linter names every fault; most are mended by a click under the editor.",
+            )  # fmt: skip
 
 
 def outgoing(

@@ -57,9 +57,7 @@ def findings(evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(found for rule in rules.values() for found in rule(evidence))
 
 
-def with_fixes(
-    evidence: Evidence, found: Sequence[Finding], renderer: Renderer, again: Again
-) -> tuple[Finding, ...]:
+def with_fixes(evidence: Evidence, found: Sequence[Finding], renderer: Renderer, again: Again) -> tuple[Finding, ...]:
     """The findings with the fixes that help. What goes away with a role's fix was its consequence and is not said twice."""
     mended, follow = list[Finding](), set[tuple[str, str]]()
     for finding in found:
@@ -81,7 +79,9 @@ def _best(
     make = CANDIDATES.get(finding.code)
     best: tuple[float, Fix, tuple[Finding, ...]] | None = None
     before = {f.code for f in found}
-    for fix, _ in zip(_changing(make(evidence, finding, renderer) if make else iter(()), evidence), range(TRIED), strict=False):
+    for fix, _ in zip(
+        _changing(make(evidence, finding, renderer) if make else iter(()), evidence), range(TRIED), strict=False
+    ):
         seen = again(fix)
         after = findings(seen)
         gone = _name(finding) not in {_name(f) for f in after}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from workbench.lint._evidence import Evidence, texts_of
 from workbench.lint._finding import Finding, Place
+from workbench.lint._probes import spoken
 from workbench.template import RESERVED
 from workbench.types import Encoding, Image, Segment, TemplateInvalid, Text
 
@@ -36,10 +37,16 @@ def roles(e: Evidence) -> Iterator[Finding]:
     if e.probes is None or _same_tokens(e):
         return
     for role in e.probes.roles:
-        sentence = f"No message has the role `{role}`, only `query` and `document`: what waits for it is never rendered."
+        sentence = (
+            f"No message has the role `{role}`, only `query` and `document`: what waits for it is never rendered."
+        )
         yield Finding("E3", sentence, span=_quoted(e.template, role))
     if e.probes.parts:
-        yield Finding("E3", "It reads contents as lists of parts, and every content is one text.", span=_found(e.template, "content"))
+        yield Finding(
+            "E3",
+            "It reads contents as lists of parts, and every content is one text.",
+            span=_found(e.template, "content"),
+        )
 
 
 def silent(e: Evidence) -> Iterator[Finding]:
@@ -60,7 +67,9 @@ def tail(e: Evidence) -> Iterator[Finding]:
     end = (len(e.template.rstrip()) - 1, len(e.template.rstrip()))
     last, own = here.token_ids[-1], there.token_ids[-1]
     if last != own:
-        words = f"`{_shown(e.token(last))}` ({last}), and the model's own prompt ends in `{_shown(e.token(own))}` ({own})"
+        words = (
+            f"`{_shown(e.token(last))}` ({last}), and the model's own prompt ends in `{_shown(e.token(own))}` ({own})"
+        )
         yield Finding("E6", f"The score is read at the last token: it is {words}.", span=end)
     elif missing := _missing(e, here, there):
         yield Finding("E6", f"The end of the model's own prompt is missing: `{_shown(missing)}`.", span=end)
@@ -97,20 +106,25 @@ def media(e: Evidence) -> Iterator[Finding]:
     if e.encoding is not None or e.prompt is None or e.uncut is not None or not (marks.image or marks.video):
         return
     asked = [p for side in (e.query, e.document) for p in side.content if not isinstance(p, Text)]
-    sides = {name: any(not isinstance(p, Text) for p in side.content) for name, side in (("query", e.query), ("document", e.document))}
+    sides = {
+        name: any(not isinstance(p, Text) for p in side.content)
+        for name, side in (("query", e.query), ("document", e.document))
+    }
     if e.probes and any(sides[name] and not getattr(e.probes, name) for name in sides):
         return  # E2 says it
     wanted = [sum(isinstance(p, Image) is kind for p in asked) for kind in (True, False)]
     found = [e.prompt.text.count(mark) if mark else 0 for mark in (marks.image, marks.video)]
     if wanted != found:
-        yield Finding("E8", f"It has {sum(found)} places for pictures and clips, and {sum(wanted)} are given.", "prompt")
+        yield Finding(
+            "E8", f"It has {sum(found)} places for pictures and clips, and {sum(wanted)} are given.", "prompt"
+        )
 
 
 def reserved(e: Evidence) -> Iterator[Finding]:
     """E9: a name that is the renderer's own."""
     for name in sorted(RESERVED & e.variant.variables.keys()):
         yield Finding("E9", f"`{name}` is the renderer's own name: no request can set it.", "request")
-    for name in e.probes.empty if e.probes else ():
+    for name in (n for n in e.probes.empty if n not in e.own_body) if e.probes else ():
         sentence = f"`{name}` is always false or empty here and in vLLM: what waits for it is never rendered."
         yield Finding("E9", sentence, span=_found(e.template, name))
 
@@ -161,10 +175,10 @@ def _line(template: str, line: int) -> Place | None:
 
 
 def _quoted(template: str, word: str) -> Place | None:
-    match = re.search(rf"""(['"]){re.escape(word)}\1""", template)
+    match = re.search(rf"""(['"]){re.escape(word)}\1""", spoken(template))
     return match.span() if match else None
 
 
 def _found(template: str, word: str) -> Place | None:
-    at = template.find(word)
+    at = spoken(template).find(word)
     return (at, at + len(word)) if at >= 0 else None

@@ -91,7 +91,9 @@ def gather(
     template = variant.template or own
     mine = split_facts(template.body)[1] == split_facts(own.body)[1]
     pair, found = _encode(renderer, scorer, variant, query, document, outcome)
-    evidence = Evidence(template.body, scorer.family, variant, query, document, found, own=mine, own_body=own.body, pair=pair)
+    evidence = Evidence(
+        template.body, scorer.family, variant, query, document, found, own=mine, own_body=own.body, pair=pair
+    )
     remote = scorer.family.scorer == "vllm"
     if not takes_template(scorer.family, template) or (remote and mine) or variant.model.strip() == LEXICAL:
         return replace(evidence, shaped=False)
@@ -128,13 +130,16 @@ def _encode(
 
 def _probes(renderer: Renderer, scorer: Scorer, variant: Variant, query: Query, document: Document) -> Probes | None:
     assert variant.template is not None
-    marks, told = scorer.family.template.placeholders, {} if variant.instruction is None else {"instruction": variant.instruction}
+    marks, told = (
+        scorer.family.template.placeholders,
+        {} if variant.instruction is None else {"instruction": variant.instruction},
+    )
     try:
-        sides = [flatten(side.content, marks, variant.parity)[0] for side in (query, document)]
+        asking, asked = (flatten(side.content, marks, variant.parity)[0] for side in (query, document))
     except WorkbenchError:  # the row says so itself
         return None
     variables = {k: v for k, v in {**told, **variant.variables}.items() if k not in RESERVED}
-    return probe(renderer, variant.template.body, *sides, variables, scorer.special_tokens)
+    return probe(renderer, variant.template.body, asking, asked, variables, scorer.special_tokens)
 
 
 def _uncut(renderer: Renderer, scorer: Scorer, variant: Variant, evidence: Evidence) -> Encoding | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from workbench.lint._evidence import Evidence
 from workbench.lint._finding import Finding, Fix
+from workbench.lint._probes import spoken
 from workbench.template import Renderer, split_facts
 from workbench.types import WorkbenchError
 
@@ -32,9 +33,15 @@ def roles(e: Evidence, found: Finding, renderer: Renderer) -> Iterator[Fix]:
     role = found.sentence.split("`")[1]
     pattern = re.compile(SYSTEM.pattern.replace("ROLE", re.escape(role)))
     yield Fix("Read the instruction", pattern.sub(lambda m: f"instruction | default({m['text']}, true)", e.template))
-    literal = re.compile(rf"""(['"]){re.escape(role)}\1""")
     for side in ("query", "document"):
-        yield Fix(f"Write '{side}'", literal.sub(lambda m, side=side: f"{m[1]}{side}{m[1]}", e.template))
+        yield Fix(f"Write '{side}'", _renamed(e.template, role, side))
+
+
+def _renamed(template: str, role: str, side: str) -> str:
+    """Every literal of the role as one of the side, from the last to the first; comments stay as they are."""
+    for match in reversed(list(re.finditer(rf"""(['"]){re.escape(role)}\1""", spoken(template)))):
+        template = template[: match.start() + 1] + side + template[match.end() - 1 :]
+    return template
 
 
 def silent(e: Evidence, found: Finding, renderer: Renderer) -> Iterator[Fix]:

@@ -15,10 +15,15 @@ from workbench.types import JSON, WorkbenchError
 
 CLIP = 400  # characters of a side that a probe keeps
 PLAIN: Settings = (False, False, False)  # Jinja as it comes: what SGLang and scripts render with
+COMMENT = re.compile(r"\{#.*?#\}", re.S)
 LITERAL = re.compile(r"""(['"])([A-Za-z][\w-]{0,23})\1""")
 ROLES = ("system", "user", "assistant", "instruction", "developer", "tool", "context", "passage")
 MOST_ROLES = 6
-EMPTY: Mapping[str, JSON] = {"add_generation_prompt": True, "tools": [{"type": "function"}], "documents": [{"text": "x"}]}
+EMPTY: Mapping[str, JSON] = {
+    "add_generation_prompt": True,
+    "tools": [{"type": "function"}],
+    "documents": [{"text": "x"}],
+}
 
 Question = dict[str, JSON]
 
@@ -90,9 +95,14 @@ def _questions(body: str, query: str, document: str, variables: Mapping[str, JSO
     return asked
 
 
+def spoken(body: str) -> str:
+    """The template with its comments blanked, place for place."""
+    return COMMENT.sub(lambda m: re.sub(r"[^\n]", " ", m[0]), body)
+
+
 def _literals(body: str) -> list[str]:
     """Words in quotes that could be roles, those that chat templates use first: which of them are, the renders say."""
-    found = dict.fromkeys(m[2] for m in LITERAL.finditer(body) if m[2] not in ("query", "document"))
+    found = dict.fromkeys(m[2] for m in LITERAL.finditer(spoken(body)) if m[2] not in ("query", "document"))
     return sorted(found, key=lambda word: ROLES.index(word) if word in ROLES else len(ROLES))[:MOST_ROLES]
 
 

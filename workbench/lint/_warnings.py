@@ -18,7 +18,12 @@ ROOM = 0.25  # share of the window that a document should have
 def whitespace(e: Evidence) -> Iterator[Finding]:
     """W1: against the model's own prompt, blanks and newlines alone differ, and not the last token."""
     here, there = e.encoding, e.reference
-    if here is None or there is None or here.token_ids == there.token_ids or here.token_ids[-1:] != there.token_ids[-1:]:
+    if (
+        here is None
+        or there is None
+        or here.token_ids == there.token_ids
+        or here.token_ids[-1:] != there.token_ids[-1:]
+    ):
         return
     ours, own = (x.pair.prompts[0].text for x in (here, there))
     if ours != own and "".join(ours.split()) == "".join(own.split()):
@@ -34,7 +39,11 @@ def control(e: Evidence) -> Iterator[Finding]:
     if e.encoding.neutralised:
         start, end = e.encoding.neutralised[0]
         word = e.encoding.prompt.text[start:end]
-        yield Finding("W2", f"A text spells the control token `{word}`: it is encoded as plain words here, and acts in vLLM.", "document")
+        yield Finding(
+            "W2",
+            f"A text spells the control token `{word}`: it is encoded as plain words here, and acts in vLLM.",
+            "document",
+        )
     elif e.encoding.pair.parity == "vllm" and (words := forged(e.encoding, e)):
         yield Finding("W2", f"A text spells the control token `{words[0]}`, and as in vLLM it acts as one.", "document")
 
@@ -63,7 +72,8 @@ def features(e: Evidence) -> Iterator[Finding]:
 
 def elsewhere(e: Evidence) -> Iterator[Finding]:
     """W5: another program makes other bytes of the same template."""
-    if e.probes and not e.probes.settled:
+    chat = e.family.scorer == "reward"  # the tokenizer's own chat template, which every program renders as transformers does
+    if e.probes and not e.probes.settled and not chat:
         yield Finding("W5", "Jinja's plain settings, which SGLang and scripts use, render other bytes.")
     for target in e.targets:
         if target.differs:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from jinja2 import Template
@@ -21,7 +21,7 @@ from workbench.types import JSON, TemplateInvalid, TemplateLimit
 MAX_OUTPUT = 1 << 20
 KEPT = 32  # compiled templates
 SEGMENT_SECONDS = 0.2  # a plain render slower than this is not repeated with marks
-PROBE_SECONDS = 0.3  # questions behind this stay unanswered
+PROBE_SECONDS = 0.3  # of work; questions behind it stay unanswered
 
 Compiled = tuple[Template, frozenset[str]]
 _environment = cache(make_environment)
@@ -85,9 +85,9 @@ def probe(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
     """
     template, names = _compile(arguments["body"])
     fixed = {**arguments["special_tokens"], "tools": None, "documents": None, "add_generation_prompt": False}
-    started, texts = perf_counter(), list[bytes | None]()
+    started, texts = process_time(), list[bytes | None]()
     for asked in arguments["asked"]:
-        if perf_counter() - started > PROBE_SECONDS:
+        if process_time() - started > PROBE_SECONDS:
             texts.append(None)
             continue
         read = {name: value for name, value in asked["variables"].items() if name in names}

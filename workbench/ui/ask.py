@@ -35,6 +35,8 @@ class Ask:
     stop: gr.Button
     look: gr.HTML
     parts: gr.State
+    restored: gr.HTML  # that a draft was restored
+    kept: gr.Textbox  # never seen: what the browser sends along at the opening
 
 
 def build(loop: Loop, top: Top) -> Ask:
@@ -57,7 +59,9 @@ def build(loop: Loop, top: Top) -> Ask:
         with gr.Row(elem_id="notes"):
             look = panel(name="look")
             top.knows.render()
-    return Ask(scenario, query, files, media, score, stop, look, parts)
+            restored = panel(name="restored", events=True)
+            kept = gr.Textbox(visible=False)
+    return Ask(scenario, query, files, media, score, stop, look, parts, restored, kept)
 
 
 def wire(loop: Loop, ask: Ask, said: gr.HTML) -> list[Any]:

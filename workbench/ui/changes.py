@@ -20,10 +20,15 @@ from workbench.ui.page_view import tail_words
 from workbench.ui.ranking_view import SIDES
 from workbench.ui.rows import Item
 
-QUERY, ITEMS, TEMPLATE, INSTRUCTION = 2, 4, {"a": 5, "b": 7}, {"a": 6, "b": 8}  # places in the values that `desk.read` takes
+QUERY, ITEMS, TEMPLATE, INSTRUCTION = (
+    2,
+    4,
+    {"a": 5, "b": 7},
+    {"a": 6, "b": 8},
+)  # places in the values that `desk.read` takes
 WRITTEN = (QUERY, ITEMS, 5, 6, 7, 8)
 MOST = 30  # clicks that can be taken back
-UNDO = '<button type="button" class="tool undo" data-do="undo" title="take the last Keep, Fix, Revert or Reset back">Undo</button>'
+UNDO = '<button type="button" class="tool undo" data-do="undo" title="take the last click back">Undo</button>'
 Steps = list[dict[str, Any]]  # per click, the fields it changed as they were: {"7": template B}
 
 
@@ -33,7 +38,9 @@ class Changes:
 
     loop: Loop
 
-    def on_click(self, event: gr.EventData, steps: Steps, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, ...]:
+    def on_click(
+        self, event: gr.EventData, steps: Steps, view: View, scored: dict[str, Any], *values: Any
+    ) -> tuple[Any, ...]:
         """(steps, undo button, tray, query, items, template A, instruction A, template B, instruction B)"""
         data = event._data or {}
         try:
@@ -47,7 +54,9 @@ class Changes:
             return _nothing()
         return self._shown([*steps, {str(at): values[at] for at in new}][-MOST:], new)
 
-    def _asked(self, data: Mapping[str, Any], view: View, scored: dict[str, Any], values: tuple[Any, ...]) -> dict[int, Any]:
+    def _asked(
+        self, data: Mapping[str, Any], view: View, scored: dict[str, Any], values: tuple[Any, ...]
+    ) -> dict[int, Any]:
         """The fields that a click changes, by their place."""
         side = data.get("side")
         if side not in SIDES:
@@ -94,7 +103,10 @@ def _mended(fix: Fix, side: str, values: tuple[Any, ...]) -> dict[int, Any]:
         return {INSTRUCTION[side]: ""}
     wrap = fix.unwrap
     assert wrap is not None
-    items = [{**item, "parts": [[k, wrap.off(v, "document") if k == "text" else v, s] for k, v, s in item["parts"]]} for item in _items(values)]
+    items = [
+        {**item, "parts": [[k, wrap.off(v, "document") if k == "text" else v, s] for k, v, s in item["parts"]]}
+        for item in _items(values)
+    ]
     return {QUERY: wrap.off(values[QUERY] or "", "query"), ITEMS: items}
 
 

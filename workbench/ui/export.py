@@ -17,7 +17,7 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, zip_bundle
+from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, prove_sound, zip_bundle
 from workbench.export.targets import TARGETS
 from workbench.template import split_facts
 from workbench.types import Document, Query, Text, WorkbenchError
@@ -51,6 +51,7 @@ class Export:
             if (done := self.checked.get(_key(asked, side, synthetic))) is not None:
                 return self._whole(side, target, done, values[0])
             variant, baked = prove(self.loop.bench, asked.variants[side], asked.query, asked.rows)
+            prove_sound(self.loop.bench, variant, asked.query, asked.rows)
         except WorkbenchError as error:
             return _refused(error)
         own = desk.body_of(self.loop.bench, values[0])
@@ -67,6 +68,7 @@ class Export:
         try:
             bench = self.loop.bench
             asked = desk.read(bench, *values)
+            prove_sound(bench, asked.variants[side], asked.query, asked.rows)
             out = outgoing(
                 bench, asked.variants[side], asked.query, asked.rows, synthetic=synthetic, grades=_grades(asked)
             )

@@ -1,4 +1,4 @@
-"""Draws what the linter found under an editor: two lines, the rest folded, each with its place and a button where one click mends it.
+"""Draws what the linter found under an editor: two lines, the rest folded, each with its place and perhaps a button.
 
 Knows nothing of Gradio or of the rules.
 """
@@ -25,10 +25,16 @@ def lint_html(
     if isinstance(outcome, WorkbenchError):
         kind = "template" if isinstance(outcome, TemplateInvalid) else "row"
         if not any(finding.error for finding in found):
-            rows.insert(0, f'<div class="finding error" role="alert"><span class="said" translate="no">✕ {sentence(outcome)}</span></div>')
+            rows.insert(
+                0,
+                f'<div class="finding error" role="alert"><span class="said" translate="no">✕ {sentence(outcome)}</span></div>',
+            )
         return f'<div class="error" data-broken="{side}" data-kind="{kind}">{_folded(rows)}</div>'
     if not any(finding.error for finding in found):
-        rows.insert(0, f'<div class="finding"><span class="ok">✓ renders</span><span class="muted" translate="no">{esc(tail)}</span></div>')
+        rows.insert(
+            0,
+            f'<div class="finding"><span class="ok">✓ renders</span><span class="muted" translate="no">{esc(tail)}</span></div>',
+        )
     return _folded(rows) + _marked(side, found, template)
 
 
@@ -45,8 +51,8 @@ def _row(side: str, finding: Finding, template: str, nth: int) -> str:
     fix = ""
     if finding.fix:
         fix = (
-            f'<button type="button" class="tool fix" data-do="fix" data-side="{side}" data-code="{finding.code}" data-nth="{nth}">'
-            f"{esc(finding.fix.label)}</button>"
+            f'<button type="button" class="tool fix" data-do="fix" data-side="{side}" data-code="{finding.code}" '
+            f'data-nth="{nth}">{esc(finding.fix.label)}</button>'
         )
     words = said_html(finding.sentence)
     kind = "error" if finding.error else "warning"
@@ -61,7 +67,8 @@ def said_html(text: str) -> str:
     """A sentence whose foreign words, in backticks, are set apart so that no translation touches them."""
     pieces = QUOTED.split(text)
     return "".join(
-        f'<code translate="no">{esc(shorten(piece, MOST))}</code>' if i % 2 else esc(piece) for i, piece in enumerate(pieces)
+        f'<code translate="no">{esc(shorten(piece, MOST))}</code>' if i % 2 else esc(piece)
+        for i, piece in enumerate(pieces)
     )
 
 

@@ -110,10 +110,10 @@ class Loop:
             silent_html(outcomes[s], scorer.family, bodies[s] == own) + barred_html(*desk.barred(self.bench, asked, s))
             for s in SIDES
         ]
+        same = asked.prints["a"] == asked.prints["b"]
         for side in SIDES:
             body = bodies[side]
             found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored)
-            same = asked.prints["a"] == asked.prints["b"]
             out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"], same))
             out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token), found, body))
         head, body = preview.draw(preview.Look(self.bench, asked, view, outcomes), fresh)

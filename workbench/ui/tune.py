@@ -13,6 +13,7 @@ import gradio as gr
 from workbench.ui import ask, editors, inspector, prompt_panel, results_panel, tray
 from workbench.ui.ask import Ask
 from workbench.ui.changes import Changes
+from workbench.ui.drafts import READ, SAVE, Drafts
 from workbench.ui.editors import Editors
 from workbench.ui.loop import Loop
 from workbench.ui.prompt_panel import PromptPanel
@@ -103,7 +104,9 @@ def _lint(loop: Loop, tune: Tune) -> dict[str, Any]:
 
 
 def _after(event: Any, loop: Loop, tune: Tune) -> None:
-    """What follows every preview: what is stale, and what would mend what was found."""
+    """What follows every preview: what is stale, what would mend what was found, and the draft that the browser keeps."""
+    kept = [tune.ask.scenario, tune.top.model, tune.ask.query, *tune.editors.written]
+    event.then(None, kept, None, js=SAVE, show_progress="hidden", api_visibility="private")
     event.then(**_stale(loop, tune), **LIVE)
     event.then(**_lint(loop, tune), **LIVE)
 
@@ -146,11 +149,12 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     filled = [
         tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
     ]  # fmt: skip
-    opening = {
-        "fn": loop.on_scenario,
-        "inputs": [tune.ask.scenario, tune.top.current, tune.prompt.view],
-        "outputs": filled,
-    }
+    drafts, ask = Drafts(loop), tune.ask
+    chosen_now = [ask.scenario, tune.top.current]
+    clean: dict[str, Any] = {"fn": drafts.on_clean, "inputs": [*chosen_now, tune.prompt.view], "outputs": [ask.restored, *filled]}
+    loaded = demo.load(
+        drafts.on_open, [*chosen_now, ask.kept, tune.prompt.view], [ask.scenario, ask.restored, *filled], js=READ, **WORK
+    )
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
     back, after = results_panel.wire(loop, results, tune.fields, [tune.editors.b.template, tune.editors.b.instruction])
@@ -161,7 +165,7 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     tune.ask.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
-    for start in (demo.load(**opening, **WORK), tune.ask.scenario.select(**opening, **WORK)):
+    for start in (loaded, ask.scenario.select(**clean, **WORK), ask.restored.click(**clean, **WORK)):
         _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
         start.then(lambda: ([], ""), None, [tune.editors.steps, tune.editors.b.undo], **LIVE)
         after(start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
