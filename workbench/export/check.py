@@ -81,10 +81,9 @@ def replay(server: Server, model: str, row: dict[str, Any], shows: bool) -> dict
     if shows and "truncate_prompt_tokens" not in request:
         sides = [request["query"], request["documents"][0]]
         contents = [side["content"] if isinstance(side, dict) else side for side in sides]
-        given = {"instruction": request["instruction"]} if "instruction" in request else {}
+        given, sampled = ({k: request[k]} if k in request else {} for k in ("instruction", "mm_processor_kwargs"))
         messages = [{"role": role, "content": c} for role, c in zip(("query", "document"), contents, strict=True)]
-        flags = {"add_special_tokens": True, "add_generation_prompt": False, "chat_template_kwargs": given}
-        flags |= {name: request[name] for name in ("mm_processor_kwargs",) if name in request}
+        flags = {"add_special_tokens": True, "add_generation_prompt": False, "chat_template_kwargs": given, **sampled}
         with contextlib.suppress(Unanswered, KeyError, TypeError):
             found["ids"] = server.ask("/tokenize", named(model, messages=messages, **flags))["tokens"]
     return found

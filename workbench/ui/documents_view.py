@@ -103,7 +103,8 @@ def _row(listing: Listing, number: int, item: Item, numbers: Mapping[str, int], 
         f'<div class="d-figures" data-figure="{name}"></div>{"" if item["error"] else _grades(item)}'
         f'<span class="d-acts"><button type="button" data-do="duplicate" data-id="{name}" title="Duplicate" '
         f'aria-label="duplicate row {number}">{COPY}</button>'
-        f'<button type="button" data-do="remove" data-id="{name}" title="Delete" aria-label="delete row {number}">×</button></span></li>'
+        f'<button type="button" data-do="remove" data-id="{name}" title="Delete" aria-label="delete row {number}">×</button>'
+        "</span></li>"
     )
 
 
