@@ -16,11 +16,12 @@
 
   // ---------------------------------------------------------------- after every drawing
   const settle = () => {
-    if (!list()) return;
-    for (const id of [...chosen]) if (!row(id)) chosen.delete(id);
-    mark();
-    figures();
-    if (wanted) {
+    if (list()) {
+      for (const id of [...chosen]) if (!row(id)) chosen.delete(id);
+      mark();
+      figures();
+    }
+    if (list() && wanted) {
       const boxes = [...(wanted.id ? row(wanted.id)?.querySelectorAll('textarea') ?? [] : list().querySelectorAll('textarea'))];
       if (boxes.length > wanted.count) {
         boxes.at(-1).focus();
@@ -29,12 +30,13 @@
     }
     if (document.activeElement && document.activeElement !== document.body) return;
     if (typing) {
-      const box = [...(row(typing.id)?.querySelectorAll('textarea') ?? [])].find((b) => b.dataset.edit === typing.edit);
+      const box = [...(at(typing.panel)?.querySelectorAll('textarea') ?? [])]
+        .find((b) => b.dataset.id === typing.id && b.dataset.edit === typing.edit);
       if (!box) return;
       if (box.value !== typing.value) box.value = typing.value;
       box.focus({preventScroll: true});
       box.setSelectionRange(typing.start, typing.end);
-    } else if (held) (row(held) ?? rows()[0])?.focus({preventScroll: false});
+    } else if (held && open()) (row(held) ?? rows()[0])?.focus();
   };
   const mark = () => {
     for (const r of rows()) r.classList.toggle('chosen', chosen.has(r.dataset.row));
@@ -54,16 +56,16 @@
     }
   };
   const watch = () => new MutationObserver((seen) => {
-    if (seen.some((m) => m.target.closest?.('#rows, #rows-figures, #documents-tab'))) settle();
+    if (seen.some((m) => m.target.closest?.('#rows, #rows-figures, #documents-tab, #tray'))) settle();
   }).observe(document.body, {childList: true, subtree: true});
   if (document.body) watch();
   else document.addEventListener('DOMContentLoaded', watch);
 
   // ---------------------------------------------------------------- what has the focus survives a drawing
   const noted = (event) => {
-    const box = event.target.closest?.('#rows textarea');
+    const box = event.target.closest?.('#rows textarea, #tray textarea');
     if (!box) return;
-    typing = {id: box.dataset.id, edit: box.dataset.edit, value: box.value, start: box.selectionStart, end: box.selectionEnd};
+    typing = {panel: box.closest('#rows') ? 'rows' : 'tray', id: box.dataset.id, edit: box.dataset.edit, value: box.value, start: box.selectionStart, end: box.selectionEnd};
   };
   for (const name of ['focusin', 'input', 'keyup', 'click', 'select']) document.addEventListener(name, noted, true);
   document.addEventListener('focusin', (event) => {
@@ -72,7 +74,7 @@
   });
   document.addEventListener('focusout', (event) => {
     const left = event.target;
-    if (left.closest?.('#rows')) setTimeout(() => { // where a drawing took it away, it comes back
+    if (left.closest?.('#rows, #tray')) setTimeout(() => { // where a drawing took it away, it comes back
       if (!left.isConnected || left.contains(document.activeElement)) return;
       if (left.matches('textarea')) typing = null;
       else if (left.dataset.row === held) held = null;

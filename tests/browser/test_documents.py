@@ -133,6 +133,17 @@ def test_what_is_typed_is_never_written_over(listed: Page) -> None:
     expect(listed.locator("#stale")).to_contain_text("A and B changed since", timeout=PATIENCE)
 
 
+def test_a_text_stays_with_its_row(listed: Page) -> None:
+    """Gradio patches what it draws in place: a field that was typed in may not become another row's."""
+    boxes = rows(listed).filter(has_not=listed.locator(".th")).locator("textarea")
+    boxes.first.fill("written into the first text")
+    rows(listed).first.locator("[data-do=remove]").click()
+    expect(rows(listed)).to_have_count(EXPECTED - 1, timeout=PATIENCE)
+    expect(boxes.first).to_have_value("written into the first text")
+    assert [box.input_value() for box in boxes.all()].count("written into the first text") == 1
+    assert rows(listed).first.locator("textarea").input_value() == ""
+
+
 def test_a_row_is_built_from_parts_and_a_clip_says_how_it_is_sampled(listed: Page, tmp_path: Path, keep: Keep) -> None:
     clip = rows(listed).filter(has=listed.locator(".th-clip"))
     name = clip.get_attribute("data-row")

@@ -79,12 +79,11 @@ def replay(server: Server, model: str, row: dict[str, Any], shows: bool) -> dict
     found: dict[str, Any] = {"ids": None, "tokens": (answer.get("usage") or {}).get("prompt_tokens")}
     found["logit"] = float(answer["results"][0]["relevance_score"])
     if shows and "truncate_prompt_tokens" not in request:
-        sides = [request["query"], request["documents"][0]]
-        contents = [side["content"] if isinstance(side, dict) else side for side in sides]
-        given = {"instruction": request["instruction"]} if "instruction" in request else {}
+        contents = [s["content"] if isinstance(s, dict) else s for s in (request["query"], request["documents"][0])]
+        given = {name: request[name] for name in ("instruction",) if name in request}
+        sampled = {name: request[name] for name in ("mm_processor_kwargs",) if name in request}
         messages = [{"role": role, "content": c} for role, c in zip(("query", "document"), contents, strict=True)]
-        flags = {"add_special_tokens": True, "add_generation_prompt": False, "chat_template_kwargs": given}
-        flags |= {name: request[name] for name in ("mm_processor_kwargs",) if name in request}
+        flags = {"add_special_tokens": True, "add_generation_prompt": False, "chat_template_kwargs": given, **sampled}
         with contextlib.suppress(Unanswered, KeyError, TypeError):
             found["ids"] = server.ask("/tokenize", named(model, messages=messages, **flags))["tokens"]
     return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.types import ClipSampling, PixelLimits, RequestInvalid
-from workbench.ui.figures import Thumb, count, esc, picture_of, sentence
+from workbench.ui.figures import Thumb, count, esc, picture_of, renewed, sentence
 from workbench.ui.rows import OWN, Item, content_of
 
 PAGE = 50  # rows drawn at once
@@ -50,7 +50,8 @@ def listing_html(listing: Listing, thumb: Thumb) -> str:
         for i, item in enumerate(listing.items[listing.first : listing.first + PAGE], listing.first + 1)
     ]
     body = f'<ol class="d-list" start="{listing.first + 1}">{"".join(rows)}</ol>' if rows else f'<p class="d-empty">{EMPTY}</p>'
-    return f"{_bar(listing)}{body}{_pager(listing)}"
+    shown = [(item["id"], item["parts"]) for item in listing.items[listing.first : listing.first + PAGE]]
+    return f"{_bar(listing)}{renewed(shown, body)}{_pager(listing)}"
 
 
 def _bar(listing: Listing) -> str:
@@ -103,7 +104,8 @@ def _row(listing: Listing, number: int, item: Item, numbers: Mapping[str, int], 
         f'<div class="d-figures" data-figure="{name}"></div>{"" if item["error"] else _grades(item)}'
         f'<span class="d-acts"><button type="button" data-do="duplicate" data-id="{name}" title="Duplicate" '
         f'aria-label="duplicate row {number}">{COPY}</button>'
-        f'<button type="button" data-do="remove" data-id="{name}" title="Delete" aria-label="delete row {number}">×</button></span></li>'
+        f'<button type="button" data-do="remove" data-id="{name}" title="Delete" aria-label="delete row {number}">×</button>'
+        "</span></li>"
     )
 
 

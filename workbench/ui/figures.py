@@ -6,6 +6,7 @@ Knows nothing of Gradio: nouns in, HTML out, and every piece of foreign text pas
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,13 @@ def _digits(value: float, neighbours: Sequence[float], most: int) -> str:
     tiny = abs(value) > 10.0**-most
     enough = (d for d, s in shown.items() if all(f"{n:.{d}f}" != s for n in different) and not (tiny and float(s) == 0))
     return f"{value:.{next(enough, most)}f}"
+
+
+def renewed(content: object, inner: str) -> str:
+    """`inner` in an element whose name comes from `content`: Gradio patches what it draws element by element in place, so
+    that a field which was typed in would keep its text and be another row's; under another name all is made anew."""
+    name = f"d-{hashlib.blake2b(repr(content).encode('utf-8', 'replace'), digest_size=6).hexdigest()}"
+    return f"<{name} class=\"renewed\">{inner}</{name}>"
 
 
 def count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workbench.types import Document, Row, Text
-from workbench.ui.figures import Face, count, esc, sentence
+from workbench.ui.figures import Face, count, esc, renewed, sentence
 from workbench.ui.grade_view import pills
 
 SHOWN = 60  # chips: the Documents tab pages through all rows
@@ -22,7 +22,7 @@ def tray_html(rows: Sequence[Row], faces: Sequence[Face], names: Sequence[str]) 
     shown = sorted(sorted(range(len(rows)), key=lambda i: isinstance(rows[i], Document))[:SHOWN])
     chips = "".join(_chip(i, rows[i], names[i], faces[i]) for i in shown)
     more = f'<span class="muted tray-more"><b>{len(rows) - SHOWN:,}</b> more in Documents</span>' if len(rows) > SHOWN else ""
-    return f'<span class="muted tray-count">{count(len(rows), "row")}</span>{chips}{more}'
+    return f'<span class="muted tray-count">{count(len(rows), "row")}</span>{renewed((names, rows), chips)}{more}'
 
 
 def _chip(index: int, row: Row, name: str, face: Face) -> str:
@@ -32,7 +32,7 @@ def _chip(index: int, row: Row, name: str, face: Face) -> str:
         texts = [p.text for p in row.content if isinstance(p, Text)]
         if texts:
             inner += (
-                f'<textarea rows="1" translate="no" data-edit="{index}" data-id="{esc(name)}" '
+                f'<textarea rows="1" translate="no" data-edit="text" data-id="{esc(name)}" '
                 f'aria-label="text of document {index + 1}">'
                 f"\n{esc(chr(10).join(texts))}</textarea>"
             )

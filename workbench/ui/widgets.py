@@ -14,6 +14,7 @@ import gradio as gr
 # Clicks on [data-do] and typing in [data-edit] become events whose data are the element's own data-… attributes; what a
 # script has to say (keys, drags) arrives as a `tell` with the event's name and data.
 EVENTS = """
+const waiting = new Map();
 element.addEventListener('click', (event) => {
   const target = event.target.closest('[data-do]');
   if (target && !target.disabled) trigger('click', {...target.dataset});
@@ -22,8 +23,10 @@ element.addEventListener('tell', (event) => trigger(event.detail.event, event.de
 element.addEventListener('input', (event) => {
   const target = event.target.closest('[data-edit]');
   if (!target || event.isComposing) return;
-  clearTimeout(target.waiting);
-  target.waiting = setTimeout(() => trigger('input', {...target.dataset, index: target.dataset.edit, text: target.value}), 120);
+  // What was typed where is noted now: when a panel is drawn anew, Gradio may use the same element for another row.
+  const data = {...target.dataset, index: target.dataset.edit, text: target.value}, key = JSON.stringify([data.id, data.edit]);
+  clearTimeout(waiting.get(key));
+  waiting.set(key, setTimeout(() => trigger('input', data), 120));
 });
 """
 # A preview answers at once and never waits behind a run; the last of several fast keys wins.
