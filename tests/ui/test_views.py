@@ -237,6 +237,7 @@ def views() -> list[str]:
         charts.scatter_html(hostile),
         spread_view.spread_html(hostile),
         table_view.table_html(hostile),
+        table_view.metrics_html(hostile),
         strip_view.strip_html([tile, {**tile, "key": ["1", "2"]}], {}, Outcome(hostile, (), {"a": "", "b": ""}, "", "")),
         grade_view.note_html({HOSTILE: 3}, [HOSTILE]),
         grade_view.pills(HOSTILE, 2),
