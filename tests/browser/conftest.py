@@ -74,11 +74,13 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
     problems: list[str] = []
     contexts = []
 
-    def opened(width: int = 1280, height: int = 720, scheme: str = "light") -> Page:
+    def opened(width: int = 1280, height: int = 720, scheme: str = "light", live: bool = False) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
         contexts.append(context)
+        if not live:  # what is typed is scored when a test presses Score, however quick this machine is
+            context.add_init_script("localStorage.getItem('live') ?? localStorage.setItem('live', 'off')")
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         _watch(page, address, problems)

@@ -87,7 +87,8 @@ def test_the_switches_of_the_preview(loop: Loop, values: list[Any]) -> None:
 
 def test_scoring_ranks_both_sides_and_tells_what_it_scored(loop: Loop, values: list[Any]) -> None:
     drawn = list(loop.on_rank(request(), *values))
-    verdict, results, scores, prints, stale, _ = drawn[-2]
+    verdict, results, scores, prints, stale, _, outcome = drawn[-2]
+    assert outcome.names == ("x", "y") and outcome.instruction == "two"
     assert results.index('data-doc="x"') < results.index('data-doc="y"') and 'data-side="b"' in results
     assert "2 of 2 judged" in verdict and "<svg" in scores and stale == ""
     assert loop.on_preview(VIEW, prints, *values)[-1] == ""

@@ -24,7 +24,7 @@ from workbench.ui.ranking_view import Run, results_html, slope_svg
 from workbench.ui.review import Review, graded
 from workbench.ui.spread_view import spread_html
 from workbench.ui.strip_view import strip_html
-from workbench.ui.table_view import table_html
+from workbench.ui.table_view import metrics_html, table_html
 from workbench.ui.verdict_view import verdict_html
 
 QUERY = Query("q", (Text("q"),))
@@ -38,7 +38,7 @@ def noisy(a: list[float], b: list[float], floor: float, grades: list[int | None]
 
 # ---------------------------------------------------------------- views
 def test_a_tie_is_said_and_drawn_as_one() -> None:
-    tied = noisy([3.0, 2.00, 1.99], [3.0, 1.99, 2.00], 0.02)
+    tied = noisy([3.0, 2.00, 1.99], [3.5, 1.99, 2.00], 0.02)
     html, svg = results_html(tied), slope_svg(tied)
     assert html.count('class="mv tie"') == 2 and "▲" not in html and "data-moved" not in html
     assert svg.count('class="tie"') == 2 and "0 of 3 documents change places" in svg
@@ -98,9 +98,10 @@ def test_the_spread_has_a_row_for_every_grade_and_counts_only_what_is_judged() -
 
 def test_the_table_holds_every_number_and_every_metric() -> None:
     html = table_html(run([3, 2, 1], [1, 2, 3], [3, None, 0]))
-    assert html.count("<tr data-doc=") == 3 and 'data-v="3" ' not in html and 'data-v="3.0">3.0000' not in html
-    assert 'data-v="3">3.0000' in html and html.count("data-metric=") == 5 and "1 missing grade will be" in html
-    assert "data-metric" not in table_html(run([3, None], [1, 2], [3, 0]))
+    assert html.count("<tr data-doc=") == 3 and 'data-v="3">3.0000' in html
+    metrics = metrics_html(run([3, 2, 1], [1, 2, 3], [3, None, 0]))
+    assert metrics.count("data-metric=") == 5 and "1 missing grade will be" in metrics
+    assert metrics_html(run([3, None], [1, 2], [3, 0])) == "" == metrics_html(run([3, 2], [1, 2]))
 
 
 # ---------------------------------------------------------------- handlers
@@ -109,7 +110,9 @@ def loop(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Loop:
     folder = tmp_path_factory.mktemp("scenarios")
     body = {
         "title": "Words", "query": "a red star",
-        "documents": [{"id": "x", "content": "red star", "grade": 3}, {"id": "y", "content": "blue moon"}, {"id": "z", "content": "a"}],
+        "documents": [
+            {"id": "x", "content": "red star", "grade": 3}, {"id": "y", "content": "blue moon"}, {"id": "z", "content": "a"}
+        ],
         "a": {"instruction": "one"}, "b": {"instruction": "two"},
     }  # fmt: skip
     (folder / "words.json").write_text(json.dumps(body))
@@ -134,12 +137,12 @@ def event(**data: object) -> Any:
 
 def test_grades_live_in_the_rows_and_every_view_follows(loop: Loop, values: list[Any]) -> None:
     review, outcome = Review(loop), scored(loop, values)
-    items, verdict, spread, table, _, note = review.on_grade(
+    items, verdict, spread, metrics, _, note = review.on_grade(
         event(changes=[["y", 0], ["z", 2], ["x", None]], upto=3), values[4], outcome, []
     )
     assert [i["grade"] for i in items] == [None, 0, 2] and "2 of 3 judged" in verdict
     assert spread.count('data-relevant="1"') == 2 and 'data-answered="3"' in note and "&quot;z&quot;: 2" in note
-    assert 'data-v="2"' in table
+    assert "1 missing grade will be" in metrics
     items, verdict, *_ = review.on_grade(event(changes=[["x", 3]], upto=4), items, outcome, [])
     assert "data-ndcg" in verdict and "3 of 3 judged" in verdict
     assert values[4][0]["grade"] == 3 and values[4][1]["grade"] is None  # nothing was changed in place
@@ -214,8 +217,8 @@ def test_the_noise_is_measured_behind_the_result_and_the_views_follow(loop: Loop
     review, outcome = Review(loop), scored(loop, values)
     assert not outcome.run.floor.measured
     review.on_noise(*values)
-    again, lists, _, verdict, *_ = review.on_again(LEXICAL, values[4], outcome, [])
-    assert (again.run.floor.measured and 'data-measured="yes"' in verdict) or "same" in verdict
+    again, lists, _, _, verdict, *_ = review.on_again(LEXICAL, values[4], outcome, [])
+    assert again.run.floor.measured and "data-same" in verdict  # words are counted apart from the prompt
     assert lists.count("data-grades-of") == 6
     assert all(isinstance(out, dict) for out in review.on_again(LEXICAL, values[4], again, []))
     assert scored(loop, values).run.floor.measured  # the next run knows it

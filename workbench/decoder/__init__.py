@@ -48,7 +48,8 @@ def thumbnail(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:
     else:
         images = [_pictures.small(_pictures.load(path, form), height)]
     strip = _pictures.side_by_side(images)
-    return {"width": strip.width, "height": strip.height, "frames": len(images)}, [_pictures.jpeg(strip, STRIP_BYTES if kind == "video" else 0)]
+    data = _pictures.jpeg(strip, STRIP_BYTES if kind == "video" else 0)
+    return {"width": strip.width, "height": strip.height, "frames": len(images)}, [data]
 
 
 def covered(arguments: JSON, blobs: list[bytes]) -> tuple[JSON, list[bytes]]:

@@ -42,6 +42,7 @@ class Results:
     scores: gr.HTML
     spread: gr.HTML
     table: gr.HTML
+    metrics: gr.HTML
     note: gr.HTML
     saved: gr.HTML
     scored: gr.State
@@ -51,7 +52,7 @@ class Results:
     @property
     def views(self) -> list[Any]:
         """What follows from grades, in `Review`'s order."""
-        return [self.verdict, self.spread, self.table, self.strip, self.note]
+        return [self.verdict, self.spread, self.metrics, self.strip, self.note]
 
 
 def build() -> Results:
@@ -71,9 +72,10 @@ def build() -> Results:
             with gr.Tab("Grades", id="grades"):
                 spread = panel(name="spread")
             with gr.Tab("Table", id="table"):
-                table = panel(name="table")
+                with gr.Row(elem_id="table-row"):
+                    table, metrics = panel(name="table"), panel(name="metrics")
         note = panel(name="graded", script=TOLD)
-    return Results(verdict, stale, foreign, strip, lists, scores, spread, table, note, saved, scored, outcome, tiles)
+    return Results(verdict, stale, foreign, strip, lists, scores, spread, table, metrics, note, saved, scored, outcome, tiles)
 
 
 def wire(loop: Loop, results: Results, fields: list[Any], editor_b: list[Any]) -> tuple[Any, Callable[[Any], None]]:
@@ -88,7 +90,7 @@ def wire(loop: Loop, results: Results, fields: list[Any], editor_b: list[Any]) -
     back = results.strip.click(review.on_back, results.tiles, editor_b, **CLICK)
 
     def after(run: Any) -> None:
-        drawn = [results.lists, results.scores, *results.views]
+        drawn = [results.lists, results.scores, results.table, *results.views]
         told = run.then(review.on_scored, kept, [results.tiles, *drawn], **LIVE)
         told.then(review.on_noise, fields, None, **WORK).then(
             review.on_again, [model, *kept], [results.outcome, *drawn], **LIVE

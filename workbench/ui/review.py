@@ -25,7 +25,7 @@ from workbench.ui.ranking_view import results_html
 from workbench.ui.rows import Item, face_of
 from workbench.ui.spread_view import spread_html
 from workbench.ui.strip_view import strip_html
-from workbench.ui.table_view import table_html
+from workbench.ui.table_view import metrics_html, table_html
 from workbench.ui.verdict_view import settled, verdict_html
 
 
@@ -37,30 +37,30 @@ class Review:
     def on_grade(
         self, event: gr.EventData, items: list[Item], outcome: Outcome | None, tiles: list[Tile]
     ) -> tuple[Any, ...]:
-        """(items, verdict, spread, table, strip, note). The event carries every click that was not answered yet."""
+        """(items, verdict, spread, metrics, strip, note). The event carries every click that was not answered yet."""
         data = event._data if isinstance(event._data, dict) else {}
         items = graded(items, data.get("changes"))
         upto = data.get("upto")
         return items, *self._views(items, outcome, tiles, upto if isinstance(upto, int) else 0)
 
     def on_scored(self, items: list[Item], outcome: Outcome | None, tiles: list[Tile]) -> tuple[Any, ...]:
-        """(tiles, lists, scores, verdict, spread, table, strip, note) after a run; what came late is put right in the lists."""
+        """(tiles, lists, scores, table, then `_views`) after a run; what came late is put right in the lists."""
         if outcome is None:
-            return (gr.skip(),) * 8
+            return (gr.skip(),) * 9
         tiles = with_tile(tiles, tile_of(outcome, time.time(), time.monotonic()))
         run, lists = outcome.with_grades(items), (gr.skip(), gr.skip())
         if [f.grade for f in run.faces] != [f.grade for f in outcome.run.faces]:
             lists = self._drawn(items, outcome)
-        return tiles, *lists, *self._views(items, outcome, tiles, 0)
+        return tiles, *lists, table_html(run), *self._views(items, outcome, tiles, 0)
 
     def _views(self, items: Sequence[Item], outcome: Outcome | None, tiles: Sequence[Tile], upto: int) -> tuple[Any, ...]:
-        """(verdict, spread, table, strip, note)"""
+        """(verdict, spread, metrics, strip, note)"""
         grades = {item["id"]: item["grade"] for item in items}
         if outcome is None:
             return (*(gr.skip() for _ in range(4)), note_html(grades, (), upto))
         run, rows = outcome.with_grades(items), len(outcome.names)
         return (
-            verdict_html(run, rows) if settled(run, rows) else gr.skip(), spread_html(run), table_html(run),
+            verdict_html(run, rows) if settled(run, rows) else gr.skip(), spread_html(run), metrics_html(run),
             strip_html(tiles, grades, outcome), note_html(grades, run.disagree, upto),
         )  # fmt: skip
 
@@ -83,15 +83,16 @@ class Review:
             return  # what cannot be rendered now has been said where it stands
 
     def on_again(self, model: str, items: list[Item], outcome: Outcome | None, tiles: list[Tile]) -> tuple[Any, ...]:
-        """(outcome, lists, scores, verdict, spread, table, strip, note) where the floor is not the one they were drawn by."""
-        nothing = (gr.skip(),) * 8
+        """(outcome, lists, scores, table, then `_views`) where the floor is not the one they were drawn by."""
+        nothing = (gr.skip(),) * 9
         if outcome is None or outcome.run.b is None or outcome.run.b.variant.model != model:
             return nothing
         floor = self.loop.floors.of(self.loop.bench.pool.get(model))
         if floor == outcome.run.floor:
             return nothing
         outcome = outcome.quieter(floor)
-        return outcome, *self._drawn(items, outcome), *self._views(items, outcome, tiles, 0)
+        run = outcome.with_grades(items)
+        return outcome, *self._drawn(items, outcome), table_html(run), *self._views(items, outcome, tiles, 0)
 
     # ------------------------------------------------------------ runs before, and out
     def on_back(self, event: gr.EventData, tiles: list[Tile]) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Draws the run as a table that the page's script sorts and copies, and every metric with its range.
+"""Draws the run as a table that the page's script sorts and copies; and beside it, for itself, every metric with its range.
 
 Knows nothing of Gradio.
 """
@@ -29,7 +29,8 @@ def table_html(run: Run) -> str:
     heads = "".join(_head(key, name) for key, name in COLUMNS.items())
     rows = "".join(_row(m, run.faces[m.index], scores["a"].get(m.index), scores["b"].get(m.index)) for m in ranked)
     return (
-        f'{_metrics(run)}<div class="table-wrap"><table class="rows"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+        '<div class="table-wrap"><table class="rows">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         '</div><p class="table-foot"><button type="button" class="small" data-tsv>Copy as TSV</button></p>'
     )
 
@@ -55,9 +56,8 @@ def _row(move: Move, face: Face, a: Score | None, b: Score | None) -> str:
         *(_cell(s.logit if s else None, "4") for s in (a, b)),
         *(_cell(s.value if s else None, "4") for s in (a, b)),
     ]
-    grade = "" if face.grade is None else face.grade
     return (
-        f'<tr data-doc="{name}">{"".join(cells)}<td data-v="{grade}">{pills(move.document.id, face.grade)}</td></tr>'
+        f'<tr data-doc="{name}">{"".join(cells)}<td>{pills(move.document.id, face.grade)}</td></tr>'
     )
 
 
@@ -67,7 +67,7 @@ def _cell(value: float | None, digits: str) -> str:
     return f'<td class="n" data-v="{value!r}">{value:.{digits}f}</td>'
 
 
-def _metrics(run: Run) -> str:
+def metrics_html(run: Run) -> str:
     """Each metric from the worst to the best that missing grades can make of it."""
     if not (run.a and run.b) or run.a.failed or run.b.failed or run.a.partial or run.b.partial:
         return ""
