@@ -28,6 +28,8 @@ element.addEventListener('input', (event) => {
 LIVE: dict[str, Any] = {
     "queue": False, "trigger_mode": "always_last", "show_progress": "hidden", "api_visibility": "private",
 }  # fmt: skip
+# What is being composed with an input method is not asked about before it is done.
+COMPOSED = "(...values) => window.afterComposing(values)"
 # One click is one change, however fast the next one comes.
 CLICK: dict[str, Any] = {**LIVE, "trigger_mode": "multiple"}
 # Scoring takes turns at the device; a second press while a run goes is remembered once.
