@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 
 from workbench.scenario import titles
+from workbench.ui import room
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.top import Top
@@ -53,6 +54,7 @@ def build(loop: Loop, top: Top) -> Ask:
                 "+ picture", elem_id="query-files", file_types=["image", "video"], file_count="multiple", size="sm",
                 variant="secondary", min_width=0,
             )  # fmt: skip
+            room.build()
             panel(LIVE_SWITCH, name="live")
             score = button("Score", name="score", go=True)
             stop = button("Stop", name="stop")

@@ -20,7 +20,7 @@ from workbench.ui.prompt_panel import PromptPanel
 from workbench.ui.results_panel import Results
 from workbench.ui.top import Top
 from workbench.ui.tray import Tray
-from workbench.ui.widgets import CLICK, LIVE, SCORE, WORK
+from workbench.ui.widgets import CLICK, COMPOSED, LIVE, SCORE, WORK
 from workbench.ui.world import Border
 
 
@@ -124,7 +124,7 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
     # A Textbox of Gradio 6.31 says `input` at key presses alone: a paste, a cut, Backspace would leave the preview behind.
     boxes, templates = (tune.ask.query, *tune.editors.instructions), tune.editors.templates
     typed = [*(box.change for box in boxes), *(template.input for template in templates), tune.top.target.input]
-    _after(gr.on(typed, **_preview(loop, tune), **LIVE), loop, tune)
+    _after(gr.on(typed, **_preview(loop, tune), **LIVE, js=COMPOSED), loop, tune)
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
     for part in (tune.prompt.head, tune.prompt.prompt):
         seen = part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)

@@ -33,6 +33,8 @@ element.addEventListener('input', (event) => {
 LIVE: dict[str, Any] = {
     "queue": False, "trigger_mode": "always_last", "show_progress": "hidden", "api_visibility": "private",
 }  # fmt: skip
+# What is being composed with an input method is not asked about before it is done.
+COMPOSED = "(...values) => window.afterComposing(values)"
 # One click is one change, however fast the next one comes.
 CLICK: dict[str, Any] = {**LIVE, "trigger_mode": "multiple"}
 # Whatever changes rows takes turns: of five fast clicks none may work on rows that another is about to replace.
