@@ -79,6 +79,17 @@ def wire(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     inspector.wire(loop, tune.sheet, tune.fields)
 
 
+def filled(tune: Tune) -> list[Any]:
+    """What opening a whole question writes, in `Loop.on_scenario`'s order."""
+    ask, tray, written = tune.ask, tune.tray, tune.editors.written
+    return [ask.look, ask.query, ask.parts, ask.media, *tray.shown, *written, tune.prompt.view]
+
+
+def follow(loop: Loop, tune: Tune, change: Any) -> None:
+    """What comes after fields were written from elsewhere: the preview, and whether the results are still theirs."""
+    change.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
+
+
 def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
     return {
         "fn": loop.on_preview, "inputs": [tune.prompt.view, tune.results.scored, *tune.fields], "outputs": tune.previews
@@ -112,10 +123,7 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
         "fn": loop.on_rank, "inputs": tune.fields,
         "outputs": [results.verdict, results.lists, results.scores, results.scored, results.stale, tune.top.status],
     }  # fmt: skip
-    filled = [
-        tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
-    ]  # fmt: skip
-    opening = {"fn": loop.on_scenario, "inputs": [tune.ask.scenario, tune.top.current], "outputs": filled}
+    opening = {"fn": loop.on_scenario, "inputs": [tune.ask.scenario, tune.top.current], "outputs": filled(tune)}
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
     tune.ask.score.click(**rank, **SCORE).then(**_stale(loop, tune), **LIVE)
