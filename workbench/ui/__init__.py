@@ -12,7 +12,7 @@ import gradio as gr
 
 from workbench.pool import Bench
 from workbench.store import Store
-from workbench.ui import documents, export, top, tune
+from workbench.ui import documents, export, history, top, tune
 from workbench.ui.loop import Loop
 from workbench.ui.quota import UPLOADS, Quota
 from workbench.ui.theme import theme
@@ -32,11 +32,14 @@ def build(
     loop = Loop(bench, scenarios, scenes, store, quota=Quota(quota))
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Tune", id="tune", elem_id="tune") as tuned:
                 tuning = tune.build(loop, bar)
             with gr.Tab("Documents", id="rows", elem_id="documents-tab") as documented:
                 listed = documents.build()
+            if store is not None:
+                with gr.Tab("History", id="history", elem_id="history") as remembering:
+                    history.build(demo, loop, store, tuning, remembering, tabs)
             with gr.Tab("Export", id="export", elem_id="export") as exporting:
                 export.build(loop, tuning, exporting)
         tune.wire(demo, loop, tuning, tuned)

@@ -61,7 +61,8 @@ def _part(library: Library, part: ContentPart) -> str:
             case Text():
                 return f'<p class="full" dir="auto" translate="no">{esc(part.text)}</p>'
             case Image():
-                return _figure(f'<img alt="{esc(part.source or "picture")}" src="{_jpeg(library.thumbnail(part, HEIGHT))}">', part)
+                small = _jpeg(library.thumbnail(part, HEIGHT))
+                return _figure(f'<img alt="{esc(part.source or "picture")}" src="{small}">', part)
             case Video():
                 return _clip(library, part)
     except WorkbenchError as error:
@@ -118,8 +119,8 @@ def frames_html(library: Library, item: MediaInput, notes: Sequence[str] = ()) -
         at = distinct.index(frame)
         note = notes[i] if i < len(notes) else ""
         cells += (
-            f'<li style="--at:{at};--of:{len(distinct)}" {note}><span class="frame"><img alt="frame {frame}" src="{strip}"></span>'
-            f'<span class="when">{when}</span></li>'
+            f'<li {note or "class=plain-frame"}><span class="frame" style="--at:{at};--of:{len(distinct)}">'
+            f'<img alt="frame {frame}" src="{strip}"></span><span class="when">{when}</span></li>'
         )
     return f'<ol class="frames" style="--ratio:{item.width / max(1, item.height):.4f}">{cells}</ol>' if cells else ""
 

@@ -88,6 +88,17 @@ def wire(demo: gr.Blocks, loop: Loop, tune: Tune, opened: gr.Tab) -> None:
     inspector.wire(loop, tune.sheet, tune.fields)
 
 
+def filled(tune: Tune) -> list[Any]:
+    """What opening a whole question writes, in `Loop.on_scenario`'s order."""
+    ask, tray, written = tune.ask, tune.tray, tune.editors.written
+    return [ask.look, ask.query, ask.parts, ask.media, *tray.shown, *written, tune.prompt.view]
+
+
+def follow(loop: Loop, tune: Tune, change: Any) -> None:
+    """What comes after fields were written from elsewhere: the preview, and whether the results are still theirs."""
+    change.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
+
+
 def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
     return {
         "fn": loop.on_preview, "inputs": [tune.prompt.view, tune.results.scored, *tune.fields], "outputs": tune.previews
@@ -146,14 +157,11 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
             results.verdict, results.lists, results.scores, results.scored, results.stale, tune.top.status, results.outcome,
         ],
     }  # fmt: skip
-    filled = [
-        tune.ask.look, tune.ask.query, tune.ask.parts, tune.ask.media, *tune.tray.shown, *tune.editors.written, tune.prompt.view
-    ]  # fmt: skip
-    drafts, ask = Drafts(loop), tune.ask
+    drafts, ask, fills = Drafts(loop), tune.ask, filled(tune)
     chosen_now = [ask.scenario, tune.top.current]
-    clean: dict[str, Any] = {"fn": drafts.on_clean, "inputs": [*chosen_now, tune.prompt.view], "outputs": [ask.restored, *filled]}
+    clean: dict[str, Any] = {"fn": drafts.on_clean, "inputs": [*chosen_now, tune.prompt.view], "outputs": [ask.restored, *fills]}
     loaded = demo.load(
-        drafts.on_open, [*chosen_now, ask.kept, tune.prompt.view], [ask.scenario, ask.restored, *filled], js=READ, **WORK
+        drafts.on_open, [*chosen_now, ask.kept, tune.prompt.view], [ask.scenario, ask.restored, *fills], js=READ, **WORK
     )
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
