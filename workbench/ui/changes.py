@@ -15,8 +15,9 @@ from workbench.lint import Fix
 from workbench.types import WorkbenchError
 from workbench.ui import desk, linting
 from workbench.ui.lint_view import lint_html
-from workbench.ui.loop import Loop, View
+from workbench.ui.loop import Loop
 from workbench.ui.page_view import tail_words
+from workbench.ui.preview import View
 from workbench.ui.ranking_view import SIDES
 from workbench.ui.rows import Item
 

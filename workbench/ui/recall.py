@@ -20,9 +20,10 @@ from workbench.ui.loop import Loop
 from workbench.ui.owner import owner_of
 from workbench.ui.page_view import look_html, status_html
 from workbench.ui.past import Past, past_of
-from workbench.ui.ranking_view import SIDES, results_html, verdict_html
+from workbench.ui.ranking_view import SIDES, results_html
 from workbench.ui.rows import content_of, parts_of
 from workbench.ui.side_by_side import moves_html, settings_html, together
+from workbench.ui.verdict_view import verdict_html
 
 PAGE = 40
 RUNS = 24  # of one query that are drawn

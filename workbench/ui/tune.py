@@ -96,7 +96,7 @@ def filled(tune: Tune) -> list[Any]:
 
 def follow(loop: Loop, tune: Tune, change: Any) -> None:
     """What comes after fields were written from elsewhere: the preview, and whether the results are still theirs."""
-    change.then(**_preview(loop, tune), **LIVE).then(**_stale(loop, tune), **LIVE)
+    _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
 
 
 def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
