@@ -232,7 +232,6 @@ def views() -> list[str]:
         side_view.lint_html("a", item, HOSTILE),
         page_view.notice_html(error),
         page_view.look_html(HOSTILE, HOSTILE),
-        page_view.preview_head_html("a", 0, [HOSTILE], error),
         export_view.files_html({HOSTILE: HOSTILE.encode()}),
         export_view.offers_html(HOSTILE, HOSTILE.encode()),
         export_view.targets_html([TargetRow(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), 1, 2, (odd,))], HOSTILE, 3),
@@ -263,8 +262,14 @@ def test_the_notice_speaks_grammar() -> None:
     def said(**fields: object) -> str:
         return world_view.foreign_html("m", "shapes.", world_view.Foreign(**fields), ())  # type: ignore[arg-type]
 
-    assert said() == "" and "The query is outside what m knows" in said(query=True) and "ever saw: shapes." in said(query=True)
-    assert "Instruction A is outside" in said(sides=("a",)) and "Both instructions are outside" in said(sides=("a", "b"))
+    assert (
+        said() == ""
+        and "The query is outside what m knows" in said(query=True)
+        and "ever saw: shapes." in said(query=True)
+    )
+    assert "Instruction A is outside" in said(sides=("a",)) and "Both instructions are outside" in said(
+        sides=("a", "b")
+    )
     assert "no idea of “dog”, “&lt;b&gt;”." in said(query=True, words=("dog", "<b>"))
     four = tuple((f"d{i}", f"l{i}") for i in range(4))
     assert "The query and 4 documents (l0, l1, l2, …) are outside" in said(query=True, documents=four)

@@ -123,9 +123,9 @@ def _prompt(look: Look) -> str:
     other = desk.otherwise(look.bench, look.asked, side, shown)
     shown, told = _explained(scorer, shown)
     drawn = prompt_html(shown, scorer.control_ids, scorer.token, bool(look.view.get("glyphs")))
-    drawn += budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
-    drawn += recipe_html(look.asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
-    return drawn + told_html(told)
+    foot = budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
+    foot += recipe_html(look.asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
+    return f'{drawn}<div class="foot">{foot}{told_html(told)}</div>'
 
 
 def _explained(scorer: Scorer, shown: Encoding) -> tuple[Encoding, tuple[str, ...]]:
