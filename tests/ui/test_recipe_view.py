@@ -39,11 +39,7 @@ def test_equal_prompts_are_called_equal(vl: Bench) -> None:
     here, there = both(vl, Text("a red star"))
     assert parting(here, there) is None and same_pixels(here, there)
     drawn = line(vl, here, there)
-    assert (
-        'data-recipe="reference"' in drawn
-        and 'data-parts="same"' in drawn
-        and "as vLLM every token is the same." in drawn
-    )
+    assert 'data-recipe="reference"' in drawn and 'data-parts="same"' in drawn and "as vLLM every token is the same." in drawn
     assert "Prompt as vLLM; as the reference every token" in line(vl, there, here, "vllm")
     assert "values differ" in line(vl, here, there, sharpness=5.0)
 
@@ -55,10 +51,7 @@ def test_the_first_token_that_differs_is_named_with_both_texts(vl: Bench) -> Non
     assert parting(here, there) == Parting(at, a, b) and there.token_ids[at : at + 3].count(151645) == 1
     drawn = line(vl, here, there)
     texts = [f"<code>{token.replace('<', '&lt;')}</code>" for token in map(vl.pool.get(vl.model).token, (a, b))]
-    assert (
-        f'data-parts="{at}"' in drawn
-        and f"<b>token_ids[{at}]</b>: {texts[1]} ({b}) instead of {texts[0]} ({a})" in drawn
-    )
+    assert f'data-parts="{at}"' in drawn and f"<b>token_ids[{at}]</b>: {texts[1]} ({b}) instead of {texts[0]} ({a})" in drawn
     assert "tokens fewer in all" in drawn
 
 

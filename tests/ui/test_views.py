@@ -262,14 +262,8 @@ def test_the_notice_speaks_grammar() -> None:
     def said(**fields: object) -> str:
         return world_view.foreign_html("m", "shapes.", world_view.Foreign(**fields), ())  # type: ignore[arg-type]
 
-    assert (
-        said() == ""
-        and "The query is outside what m knows" in said(query=True)
-        and "ever saw: shapes." in said(query=True)
-    )
-    assert "Instruction A is outside" in said(sides=("a",)) and "Both instructions are outside" in said(
-        sides=("a", "b")
-    )
+    assert said() == "" and "The query is outside what m knows" in said(query=True) and "ever saw: shapes." in said(query=True)
+    assert "Instruction A is outside" in said(sides=("a",)) and "Both instructions are outside" in said(sides=("a", "b"))
     assert "no idea of “dog”, “&lt;b&gt;”." in said(query=True, words=("dog", "<b>"))
     four = tuple((f"d{i}", f"l{i}") for i in range(4))
     assert "The query and 4 documents (l0, l1, l2, …) are outside" in said(query=True, documents=four)

@@ -64,9 +64,7 @@ def test_the_notice_names_what_is_foreign_and_offers_models_with_their_size(loop
     said = Border(loop).on_judge(*values)
     assert 'data-foreign="query b d8"' in said
     assert "The query, instruction B and 1 document (Der Hund) are outside" in said
-    assert (
-        "It has no idea of “dog”, “snow”, “prefer”, “recent”, “news” and more." in said and "All it ever saw:" in said
-    )
+    assert "It has no idea of “dog”, “snow”, “prefer”, “recent”, “news” and more." in said and "All it ever saw:" in said
     assert 'data-model="Qwen/Qwen3-VL-Reranker-2B"' in said and "4.3 GB" in said and "8.5 GB" in said
     assert "Qwen3-Reranker-0.6B" not in said  # there are pictures in the list
     values[4] = values[4][-1:]
@@ -97,9 +95,7 @@ def test_an_offered_model_is_chosen_as_from_the_menu(loop: Loop) -> None:
     name, current = "Qwen/Qwen3-VL-Reranker-2B", loop.bench.model
     steps = list(Border(loop).on_offer(event(model=name), current, "", ""))
     assert steps[0][1]["value"] == name
-    assert (
-        steps[-1][1]["value"] == current and name in steps[-1][3]
-    )  # it cannot be had without a network: said, and undone
+    assert steps[-1][1]["value"] == current and name in steps[-1][3]  # it cannot be had without a network: said, and undone
     (only,) = Border(loop).on_offer(event(model="somebody/else"), current, "", "")
     assert len(only) == 9 and all(isinstance(part, dict) and "value" not in part for part in only)
 
