@@ -73,6 +73,7 @@ def test_a_broken_template_keeps_the_last_prompt(loop: Loop, values: list[Any]) 
     *_, lint_b, head, prompt, _ = loop.on_preview(VIEW, {}, *values)
     assert 'data-broken="b"' in lint_b and "line 1" in lint_b and 'data-broken-view="b"' in head
     assert isinstance(prompt, dict)  # nothing is drawn anew
+    assert "line 1, column 7" in head and "{% if %}\n<b>      ^</b>" in head and "<code>messages</code>" in head
 
 
 def test_the_switches_of_the_preview(loop: Loop, values: list[Any]) -> None:

@@ -28,6 +28,7 @@ from workbench.ui.alignment import align
 from workbench.ui.budget_view import rows_html
 from workbench.ui.chips import chips, groups
 from workbench.ui.diff_view import Source, diff_html, marked
+from workbench.ui.fault_view import fault_html
 from workbench.ui.preview import aligned
 from workbench.ui.preview_head import Head
 from workbench.ui.tokens_view import Reader, tokens_html
@@ -245,3 +246,26 @@ def test_foreign_text_stays_text_and_is_not_translated(view: str) -> None:
     tags.feed(drawn)
     assert not {"script", "img"} & set(tags.seen) and not any(a.startswith("on") for a in tags.attributes)
     assert 'translate="no"' in drawn and "\u202e" not in text_of(drawn)
+
+
+# ---------------------------------------------------------------- a template that broke
+def test_a_caret_stands_under_the_place_and_the_variables_are_named() -> None:
+    error = TemplateInvalid("expected 'x', got '<b>'", line=2, column=5)
+    html = fault_html("b", error, "one\n\t{{ <b> }}", {"bos_token": "<s>"})
+    assert "line 2, column 5" in html and "<b>&lt;" not in html
+    line, caret = html.split('<pre translate="no">')[1].split("</pre>")[0].split("\n")
+    assert line == " {{ &lt;b&gt; }}" and caret == "<b>    ^</b>"
+    for name_ in ("messages", "instruction", "bos_token"):
+        assert f"<code>{name_}</code>" in html
+
+
+def test_the_caret_stays_under_its_character_in_a_long_line() -> None:
+    body = "x" * 500 + "!" + "y" * 500
+    html = fault_html("a", TemplateInvalid("bad", line=1, column=501), body, ())
+    line, caret = html.split('<pre translate="no">')[1].split("</pre>")[0].split("\n")
+    assert line[caret.index("^") - len("<b>")] == "!" and len(line) < 100
+
+
+@pytest.mark.parametrize("error", [TemplateInvalid("bad"), TemplateInvalid("bad", line=99), TemplateInvalid("bad", line=1)])
+def test_a_place_that_is_not_known_has_no_caret(error: TemplateInvalid) -> None:
+    assert "^" not in fault_html("a", error, "one", ())
