@@ -71,9 +71,8 @@ def build() -> Results:
                 scores = panel(name="score-chart")
             with gr.Tab("Grades", id="grades"):
                 spread = panel(name="spread")
-            with gr.Tab("Table", id="table"):
-                with gr.Row(elem_id="table-row"):
-                    table, metrics = panel(name="table"), panel(name="metrics")
+            with gr.Tab("Table", id="table"), gr.Row(elem_id="table-row"):
+                table, metrics = panel(name="table"), panel(name="metrics")
         note = panel(name="graded", script=TOLD)
     return Results(verdict, stale, foreign, strip, lists, scores, spread, table, metrics, note, saved, scored, outcome, tiles)
 
