@@ -28,7 +28,7 @@ def app(data: Path) -> Iterator[str]:
         yield _address(process, log)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def score(page: Page, instruction: str) -> None:
