@@ -14,7 +14,7 @@ FLOORS: list[list[str]] = [
     ["types", "marks", "worker", "sandbox", "decoder"],
     ["template", "media"],
     ["scorers", "scenario", "world", "recipes", "store"],
-    ["ranking", "snapshot", "pool", "imported", "named", "export", "bench"],
+    ["ranking", "snapshot", "pool", "occlusion", "imported", "named", "export", "bench"],
     ["wire", "paste"],
     ["api", "commands", "offline", "ui", "__main__"],
 ]
