@@ -1,15 +1,15 @@
-"""Prompts that come as a plain text or as token ids: what /classify, /tokenize and /detokenize ask of a checkpoint.
+"""What is asked of a checkpoint besides scores: the ids of a plain text or of two, and prompts that come as ids.
 
-Knows nothing of templates, pairs or scores.
+Knows nothing of templates or scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from workbench.types import Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
+from workbench.types import JSON, Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
 
 
 @runtime_checkable
@@ -20,6 +20,18 @@ class ReadsIds(Protocol):
     def token_names(self, ids: Sequence[int]) -> list[str]: ...  # as the vocabulary writes them
     def detokenize(self, ids: Sequence[int]) -> str: ...
     def from_ids(self, ids: Sequence[int]) -> Encoding: ...
+
+
+Joined: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # ids; token types, () where the model reads none or all are 0
+
+
+@runtime_checkable
+class ReadsPairs(Protocol):
+    """A scorer whose model takes query and document as its tokenizer's pair. `config`: the checkpoint's config.json."""
+
+    @property
+    def config(self) -> Mapping[str, JSON]: ...
+    def joined(self, query: str, document: str, *, from_file: bool = False) -> Joined: ...
 
 
 def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collection[int] = ()) -> Encoding:
