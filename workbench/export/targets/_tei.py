@@ -20,7 +20,7 @@ Files = Mapping[str, bytes]
 TITLE = "text-embeddings-inference"
 # model_type → what of config.json it does not do without, where checkpoints differ
 ASKED: Mapping[str, tuple[str, ...]] = {
-    "bert": (), "roberta": (), "xlm-roberta": (), "camembert": (),
+    "bert": (), "roberta": (), "xlm-roberta": (),
     "modernbert": ("global_rope_theta", "local_rope_theta", "global_attn_every_n_layers"),
     "new": ("rope_theta", "layer_norm_type", "position_embedding_type"),
     "gte": ("rope_theta", "layer_norm_type", "position_embedding_type"),
