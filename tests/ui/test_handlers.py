@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.tiny import checkpoint
 from workbench.pool import LEXICAL, Bench
 from workbench.types import Document, Text, WorkbenchError
 from workbench.ui import build, mount_options
@@ -243,6 +244,21 @@ def test_a_checked_prompt_goes_out_for_every_target_that_takes_it(loop: Loop, va
         assert json.loads(bundle.read("manifest.json"))["golden"]["synthetic"] is True
     values[7] = "{{"
     assert "Nothing goes out" in list(export.on_check("b", "vllm", False, *values))[-1][0]
+
+
+def test_a_model_without_a_template_goes_out_alone(loop: Loop, values: list[Any]) -> None:
+    export, target = Export(loop), "text-embeddings-inference"
+    values[0], values[5:] = str(checkpoint("xlm-roberta-ce", ROOT / ".cache" / "tiny")), ["", "", "", ""]
+    files, archive, template = export.on_look("b", target, False, *values)
+    assert 'data-file="request.json"' in files and "template.jinja" not in files
+    assert template["interactive"] is False and template["value"] is None
+    *_, (files, archive, template) = export.on_check("b", target, False, *values)
+    assert 'data-file="serve-tei.sh"' in files and template["interactive"] is False
+    with zipfile.ZipFile(archive["value"]) as bundle:
+        assert {"serve-tei.sh", "request-tei.json", "check.py"} <= set(bundle.namelist())
+        assert "template.jinja" not in bundle.namelist()
+    values[8] = "two"
+    assert "reads no instruction" in export.on_look("b", target, False, *values)[0]
 
 
 def test_the_page_builds_and_brings_everything_itself(bench: Bench) -> None:
