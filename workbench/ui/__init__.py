@@ -55,10 +55,16 @@ def mount_options() -> dict[str, Any]:
     return {
         "theme": theme(),
         # Through `css=` every rule would come twice, once behind Gradio's own prefix, and rules on body would lose.
-        "head": f"<style>{style}</style><script>{script}</script>",
+        "head": f"<style>{style}</style>{_words()}<script>{script}</script>",
         "footer_links": [],
         "run_history": False,
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
     }
+
+
+def _words() -> str:
+    """The second language's catalog, where the page's script finds it; nothing in it can end the element it stands in."""
+    catalog = (ASSETS / "words.zh.json").read_text(encoding="utf-8").replace("<", "\\u003c")
+    return f'<script type="application/json" id="words-zh">{catalog}</script>'

@@ -13,6 +13,8 @@ from workbench.types import Encoding, WorkbenchError
 from workbench.ui.figures import esc, sentence, shorten
 
 BRAND = '<span class="brand">Rerank Workbench</span>'
+KEYS = '<button type="button" class="pill" data-keys aria-label="keys" aria-haspopup="dialog">?</button>'
+LANGUAGE = '<button type="button" class="pill" data-language-switch lang="zh-CN" translate="no">中文</button>'
 THEME = '<button type="button" class="pill" data-theme-switch aria-label="light or dark">◐</button>'
 DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 HINTS = '<span class="hints"><b>1</b> edit B <b>2</b> Ctrl+Enter <b>3</b> Keep B</span>'

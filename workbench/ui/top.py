@@ -13,7 +13,7 @@ import gradio as gr
 from workbench.pool import Bench
 from workbench.types import WorkbenchError
 from workbench.ui.loop import Loop
-from workbench.ui.page_view import BRAND, THEME, knows_html, notice_html, status_html
+from workbench.ui.page_view import BRAND, KEYS, LANGUAGE, THEME, knows_html, notice_html, status_html
 from workbench.ui.widgets import WORK, panel
 
 
@@ -72,6 +72,6 @@ def build(bench: Bench) -> Top:
             show_label=False, container=False, filterable=False,
         )  # fmt: skip
         pill = panel(status, name="status")
-        panel(THEME, name="theme")
+        panel(LANGUAGE + KEYS + THEME, name="theme")
         said = panel(notice, name="notice")
     return Top(model, target, pill, said, panel(knows, name="knows", render=False), current, hint)

@@ -1,0 +1,216 @@
+// The page's second language: a catalog in the head translates what is read, and never what is scored.
+// Text under translate="no", in fields and in editors stays as it is; the English is kept beside, so the way back is exact.
+(() => {
+  const ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'];
+  const SHUT = 'script,style,textarea,input,select,code,pre,kbd,[contenteditable],.cm-editor,[role=listbox]';
+  const SLOT = /\{(\d+)(t?)\}/g;
+  const MOST = 5000; // translations remembered
+  const WORDY = /[A-Za-z]{2}/;
+
+  // ---------------------------------------------------------------- the catalog
+  let exact = new Map(), byWord = new Map(), loose = [], known = new Map();
+  const quoted = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const pattern = (key) => new RegExp(`^${key.split('{}').map((part) => part.split('(s)').map(quoted).join('s?')).join('([^]+?)')}$`);
+  const anchor = (key) => { // the longest word that stands whole in whatever the pattern matches
+    const words = key.replace(/[A-Za-z]*(\{\}|\(s\))[A-Za-z]*/g, ' {} ').match(/[A-Za-z]+/g) ?? [];
+    return words.sort((a, b) => b.length - a.length)[0];
+  };
+  const load = (entries) => {
+    for (const [english, other] of Object.entries(entries)) {
+      if (!english.includes('{}') && !english.includes('(s)')) { exact.set(english, other); continue; }
+      const entry = {key: english, other, size: english.replaceAll('{}', '').length, made: null};
+      const word = anchor(english);
+      if (!word) loose.push(entry);
+      else if (byWord.has(word)) byWord.get(word).push(entry);
+      else byWord.set(word, [entry]);
+    }
+  };
+  const matched = (text) => { // the pattern with the most words of its own wins
+    let best = null, found = null;
+    const lists = (text.match(/[A-Za-z]+/g) ?? []).map((word) => byWord.get(word) ?? []);
+    for (const list of [...new Set(lists), loose]) for (const entry of list) {
+      if (best && entry.size <= best.size) continue;
+      const match = (entry.made ??= pattern(entry.key)).exec(text);
+      if (match) { best = entry; found = match; }
+    }
+    return best && best.other.replace(SLOT, (_, at, own) => (own ? told(found[at]) ?? found[at] : found[at]));
+  };
+
+  // ---------------------------------------------------------------- one text
+  const whole = (text) => exact.get(text) ?? matched(text);
+  const SIGNS = {',': '，', ':': '：', ';': '；', '.': '。', '(': '（', ')': '）'};
+  const FRONT = /^(?:[\s,;:·•→✓✕…()–—▸◂×↕=0-9]+)/, BEHIND = /(?:[\s,;:·.…()]+)$/;
+  const signs = (text) => text.replace(/[,:;.()] ?/g, (sign) => SIGNS[sign[0]]);
+  const peeled = (text) => { // a list's commas, a finding's mark, the full stop that a caller added
+    const front = FRONT.exec(text)?.[0] ?? '', behind = BEHIND.exec(text.slice(front.length))?.[0] ?? '';
+    const bare = text.slice(front.length, text.length - behind.length);
+    const found = bare && bare !== text && whole(bare);
+    return found ? (/\d/.test(front) ? front : signs(front)) + found + signs(behind) : null;
+  };
+  const sentences = (text) => { // one sentence after another, the longest run that the catalog knows first
+    const parts = text.split(/(?<=[.!?。？！](?:['")”])?) +/);
+    if (parts.length < 2 || parts.length > 12) return null;
+    let out = '', hits = 0;
+    for (let at = 0; at < parts.length;) {
+      let end = parts.length, found = null;
+      for (; end > at; end--) {
+        const piece = parts.slice(at, end).join(' ');
+        found = piece === text ? null : whole(piece) ?? peeled(piece) ?? (end === at + 1 ? placed(piece) : null);
+        if (found) break;
+      }
+      if (found) hits += 1;
+      out += found ?? `${parts[at]} `;
+      at = found ? end : at + 1;
+    }
+    return hits ? out.trimEnd() : null;
+  };
+  const placed = (text) => { // place: message
+    for (let at = text.indexOf(': '), tries = 0; at > 0 && tries < 4; at = text.indexOf(': ', at + 2), tries++) {
+      const rest = text.slice(at + 2), found = whole(rest) ?? peeled(rest) ?? sentences(rest);
+      if (found) return `${exact.get(text.slice(0, at)) ?? text.slice(0, at)}：${found}`;
+    }
+    return null;
+  };
+  const listed = (text, sign) => {
+    if (!text.includes(sign)) return null;
+    const parts = text.split(sign), found = parts.map((part) => (WORDY.test(part) ? whole(part) ?? peeled(part) : part));
+    return found.some((part, at) => part && part !== parts[at]) ? found.map((part, at) => part ?? parts[at]).join(sign) : null;
+  };
+  const told = (text) => { // null where the catalog has no word for it
+    if (!WORDY.test(text)) return null;
+    if (known.has(text)) return known.get(text);
+    if (known.size > MOST) known.clear();
+    const found = whole(text) ?? peeled(text) ?? listed(text, ' · ') ?? sentences(text) ?? placed(text) ?? listed(text, '; ');
+    known.set(text, found);
+    return found;
+  };
+  const spaced = (text) => { // blanks around a text stay, inside it they count as one
+    if (!WORDY.test(text)) return null;
+    const core = text.trim(), found = told(core.replace(/\s+/g, ' '));
+    if (found === null) return null;
+    const start = text.indexOf(core);
+    return text.slice(0, start) + found + text.slice(start + core.length);
+  };
+
+  // ---------------------------------------------------------------- the page
+  const before = new WeakMap(); // text node → {was, now}; element → {attribute: {was, now}}
+  let chinese = false;
+  const open = (element) => {
+    const mark = element.closest('[translate]');
+    const shut = element.closest(SHUT);
+    return !(mark?.getAttribute('translate') === 'no') && !(shut && (!mark || !shut.contains(mark) || shut === mark));
+  };
+  const text = (node) => {
+    const old = before.get(node);
+    if (old?.now === node.nodeValue) return;
+    const was = node.nodeValue, now = spaced(was);
+    if (now === null || now === was) { if (old) before.delete(node); return; }
+    before.set(node, {was, now});
+    node.nodeValue = now;
+  };
+  const attribute = (element, name) => {
+    const was = element.getAttribute(name), all = before.get(element);
+    if (!was || all?.[name]?.now === was) return;
+    const now = spaced(was);
+    if (now === null || now === was) { if (all) delete all[name]; return; }
+    before.set(element, {...all, [name]: {was, now}});
+    element.setAttribute(name, now);
+  };
+  const attributes = (element) => { for (const name of ATTRIBUTES) if (element.hasAttribute(name)) attribute(element, name); };
+  const said = (element) => { // a sentence with foreign words in <code>: whole, so that its order may change around them
+    if ([...element.childNodes].some((n) => n.nodeType !== 3 && n.nodeName !== 'CODE')) return false;
+    const codes = [...element.children];
+    if (!codes.length || before.get(element.firstChild)?.said) return Boolean(codes.length);
+    const whole = [...element.childNodes].map((n) => (n.nodeType === 3 ? n.nodeValue : `\`${n.textContent}\``)).join('');
+    const found = told(whole)?.split(/`[^`]*`/);
+    if (!found || found.length !== codes.length + 1) return false;
+    for (let at = 0; at < found.length; at++) {
+      let node = at < codes.length ? codes[at].previousSibling : codes[at - 1].nextSibling;
+      if (!node || node.nodeType !== 3) {
+        node = document.createTextNode('');
+        if (at < codes.length) codes[at].before(node);
+        else codes[at - 1].after(node);
+      }
+      before.set(node, {was: node.nodeValue, now: found[at], said: true});
+      node.nodeValue = found[at];
+    }
+    return true;
+  };
+  const walk = (node, on) => {
+    if (node.nodeType === 3) { if (on) text(node); return; }
+    if (node.nodeType !== 1) return;
+    const mark = node.getAttribute('translate');
+    const here = mark === 'yes' || (on && mark !== 'no');
+    if (node.matches('script,style')) return;
+    if (here) attributes(node); // a field's own name and hint are read, what it holds is not
+    const inside = here && !node.matches(SHUT);
+    if (inside && node.matches('.said') && said(node)) return;
+    for (let child = node.firstChild; child; child = child.nextSibling) walk(child, inside);
+  };
+  const back = (node) => {
+    const old = before.get(node);
+    if (old && node.nodeType === 3) { if (node.nodeValue === old.now) node.nodeValue = old.was; }
+    else if (old) for (const [name, {was, now}] of Object.entries(old)) if (node.getAttribute(name) === now) node.setAttribute(name, was);
+    if (old) before.delete(node);
+    for (let child = node.firstChild; child; child = child.nextSibling) back(child);
+  };
+
+  const observer = new MutationObserver((records) => {
+    for (const record of records) {
+      const node = record.target;
+      if (!node.isConnected) continue;
+      if (record.type === 'childList') {
+        if (record.addedNodes.length && open(node)) {
+          for (const child of record.addedNodes) if (child.isConnected) walk(child, true);
+        } else for (const child of record.addedNodes) if (child.isConnected && child.nodeType === 1) walk(child, false);
+      } else if (record.type === 'characterData') {
+        if (node.parentElement && open(node.parentElement) && !before.get(node)?.said) text(node);
+      } else if (open(node) || (node.matches('input,textarea') && open(node.parentElement))) attribute(node, record.attributeName);
+    }
+    observer.takeRecords(); // what was just written is no news
+  });
+  const watched = {childList: true, characterData: true, attributes: true, attributeFilter: ATTRIBUTES, subtree: true};
+
+  // ---------------------------------------------------------------- the switch
+  const wanted = () => {
+    const asked = new URLSearchParams(location.search).get('lang') ?? localStorage.getItem('lang') ?? navigator.language;
+    return asked.toLowerCase().startsWith('zh');
+  };
+  const pill = () => {
+    for (const button of document.querySelectorAll('[data-language-switch]')) {
+      const name = chinese ? 'English' : '中文';
+      if (button.textContent !== name) button.textContent = name;
+      button.lang = chinese ? 'en' : 'zh-CN';
+    }
+  };
+  const speak = (other) => {
+    chinese = other;
+    document.documentElement.lang = other ? 'zh-CN' : 'en';
+    if (other) {
+      if (!exact.size) load(JSON.parse(document.getElementById('words-zh')?.textContent ?? '{}'));
+      walk(document.body, true);
+      observer.observe(document.body, watched);
+    } else {
+      observer.disconnect();
+      back(document.body);
+    }
+    pill();
+  };
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest?.('[data-language-switch]')) return;
+    localStorage.setItem('lang', chinese ? 'en' : 'zh');
+    const url = new URL(location.href);
+    if (url.searchParams.has('lang')) { url.searchParams.delete('lang'); history.replaceState(null, '', url); }
+    speak(!chinese);
+  });
+  const begin = () => {
+    speak(wanted());
+    new MutationObserver((_, own) => { // the bar comes with Gradio's first drawing
+      if (!document.querySelector('[data-language-switch]')) return;
+      pill();
+      own.disconnect();
+    }).observe(document.body, {childList: true, subtree: true});
+  };
+  if (document.body) begin();
+  else document.addEventListener('DOMContentLoaded', begin);
+})();
