@@ -12,7 +12,6 @@
     if (!isOpen()) back = card;
     wish.dataset.doc = card.dataset.doc;
     wish.dataset.side = card.dataset.side || 'b';
-    at('inspector-name').querySelector('.html-container')?.replaceChildren();
     document.body.dataset.inspector = 'open';
     sheet.setAttribute('role', 'dialog');
     sheet.setAttribute('aria-modal', 'true');

@@ -62,8 +62,7 @@
   }, true);
   document.addEventListener('pointerup', (event) => {
     const drawn = event.target.closest?.('#prompt .drawn');
-    if (!drawn?.style.height) return;
-    at('prompt').style.setProperty(drawn.classList.contains('prompt') ? '--drawn-prompt' : '--drawn', drawn.style.height);
+    if (drawn?.style.height) at('prompt').style.setProperty('--drawn-prompt', drawn.style.height);
   });
   let pressed = null; // the switch that has the focus, as its own data
   const same = (a, b) => Object.keys(a).every((key) => key === 'order' || a[key] === b[key]);

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from tests.servers import Front, error, served
 from workbench.__main__ import main as workbench_main
 from workbench.export import Outgoing, check, compatibility, files_of
+from workbench.export._causes import in_order
 from workbench.pool import Bench
 
 Row = dict[str, Any]
@@ -146,8 +147,8 @@ def test_other_weights_are_another_model(ask: Any) -> None:
 
 def test_clear_places_must_hold() -> None:
     golden = [{"logit": x, "noise": 0.1} for x in (0.0, 0.15, 1.0)]
-    assert check.in_order(golden, [{"logit": x} for x in (0.1, 0.0, 0.5)])  # the first two are within the noise
-    assert not check.in_order(golden, [{"logit": x} for x in (0.0, 0.6, 0.5)])
+    assert in_order(golden, [{"logit": x} for x in (0.1, 0.0, 0.5)])  # the first two are within the noise
+    assert not in_order(golden, [{"logit": x} for x in (0.0, 0.6, 0.5)])
 
 
 def test_what_tokenize_shows_must_be_what_is_scored(ask: Any) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.test_wire import png
+from tests.tiny import checkpoint
 from workbench import commands, wire
 from workbench.__main__ import main
 from workbench.pool import LEXICAL, Bench
@@ -212,6 +213,20 @@ def test_a_bundle_carries_the_instruction(requests: Path, tmp_path: Path) -> Non
     assert "Find what is red" in (out / "template.jinja").read_text(encoding="utf-8")
     write(requests, BODY, {**BODY, "instruction": "another"})
     assert main(["export", "--model", LEXICAL, "--in", str(requests), *flags]) == 2
+
+
+def test_a_model_of_pairs_leaves_without_a_template(
+    requests: Path, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(requests, BODY)
+    out, model = tmp_path / "bundle", str(checkpoint("xlm-roberta-ce", root / ".cache" / "tiny"))
+    flags = ["--in", str(requests), "--target", "text-embeddings-inference", "--out", str(out), "--dtype", "float32"]
+    assert main(["export", "--model", model, *flags]) == 0
+    said = capsys.readouterr().out
+    assert "✓ text-embeddings-inference" in said and "✗ sequence-classification" in said
+    assert "serve-tei.sh" in {p.name for p in out.iterdir()} and not (out / "template.jinja").exists()
+    assert main(["export", "--model", model, "--instruction", "Find what is red", *flags]) == 2
+    assert "reads no instruction" in capsys.readouterr().err
 
 
 def test_the_demo_wing_answers_for_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ FLOORS: list[list[str]] = [
     ["types", "marks", "tables", "worker", "sandbox", "decoder"],
     ["template", "media", "metrics"],
     ["scorers", "scenario", "world", "recipes", "store"],
-    ["noise", "ranking", "snapshot", "pool", "lint", "imported", "named", "export", "bench"],
+    ["noise", "ranking", "snapshot", "pool", "lint", "occlusion", "imported", "named", "export", "bench"],
     ["wire", "paste"],
     ["api", "commands", "offline", "ui", "__main__"],
 ]

@@ -252,3 +252,17 @@ def test_the_child_loads_nothing_heavy(root: Path) -> None:
     script = "import json, sys, workbench.sandbox; print(json.dumps(sorted(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], cwd=root, check=True, capture_output=True, timeout=30)
     assert not {"torch", "transformers", "gradio", "numpy", "PIL", "fastapi"} & set(json.loads(answer.stdout))
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("a\n{% if %}\nb", (2, 7)), ("x {{ a b }}", (1, 8)), ("{{ a }}\n  {{ 'x }}", (2, 6)), ("{% foo %}", (1, 4)),
+        ("a\r\n{{ 1 2 }}", (2, 6)), ("{% raw %}{{ }}{% endraw %}{{ 1 2 }}", (1, 32)), ("{{ a ? b }}", (1, 6)),
+        ("{{ (1 }}", (1, 0)), ("{% for x in y %}\nabc", (2, 0)),  # not known exactly: none is named
+    ],
+)  # fmt: skip
+def test_a_syntax_error_names_its_column(renderer: Renderer, source: str, place: tuple[int, int]) -> None:
+    with pytest.raises(TemplateInvalid) as caught:
+        renderer.render(ScoreTemplate(source), "q", "d")
+    assert (caught.value.line, caught.value.column) == place

@@ -39,6 +39,8 @@ def from_place(path: Path) -> str | None:
     """
     if path.is_dir() and (path / "template.jinja").is_file():
         return _of_bundle({p.name: p.read_bytes() for p in path.iterdir() if p.name in OURS}, path)
+    if path.is_dir() and (path / "manifest.json").is_file() and (path / "golden.jsonl").is_file():
+        return _of_bundle({"manifest.json": (path / "manifest.json").read_bytes()}, path)
     if path.is_dir():
         if (found := declared_template(path)) is None:
             hint = "Only the Sentence-Transformers config of a CrossEncoder declares one; chat templates are for chatting."
@@ -58,13 +60,16 @@ def _unzipped(path: Path) -> dict[str, bytes]:
 
 
 def _of_bundle(files: Mapping[str, bytes], path: Path) -> str:
-    if "template.jinja" not in files:
-        raise RequestInvalid("holds no template.jinja", where=str(path))
-    source = files["template.jinja"]
     try:
-        wanted = json.loads(files["manifest.json"])["template_sha256"] if "manifest.json" in files else None
+        facts = json.loads(files["manifest.json"]) if "manifest.json" in files else {"template_sha256": None}
+        wanted = facts["template_sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise RequestInvalid(f"has a manifest that cannot be read ({error})", where=str(path)) from error
+    if "template.jinja" not in files:
+        pair = "manifest.json" in files and wanted is None
+        hint = "Its model reads query and document as its tokenizer's pair: choose the model alone." if pair else ""
+        raise RequestInvalid("holds no template.jinja", where=str(path), hint=hint)
+    source = files["template.jinja"]
     if wanted is not None and wanted != hashlib.sha256(source).hexdigest():
         raise RequestInvalid(
             "was changed since it was exported: its template is not the one that manifest.json names", where=str(path),

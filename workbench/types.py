@@ -53,13 +53,13 @@ class RequestInvalid(WorkbenchError):
 
 
 class TemplateInvalid(WorkbenchError):
-    """`line` is 1-based in the template body, 0 when unknown."""
+    """`line` and `column` are 1-based in the template body, 0 when unknown."""
 
     kind = "template_invalid"
 
-    def __init__(self, message: str, *, line: int = 0, where: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, line: int = 0, column: int = 0, where: str = "", hint: str = "") -> None:
         super().__init__(message, where=where or (f"template, line {line}" if line else "template"), hint=hint)
-        self.line = line
+        self.line, self.column = line, column
 
 
 class TemplateLimit(TemplateInvalid):

@@ -6,13 +6,14 @@ from vllm import LLM
 
 HERE = Path(__file__).resolve().parent
 OPTIONS = {"model": "@model@"}
+TEMPLATE = "template.jinja"
 QUERY = "@query@"
 DOCUMENTS = ["@documents@"]
 
 
 def main() -> None:
     llm = LLM(**OPTIONS)
-    template = (HERE / "template.jinja").read_text(encoding="utf-8")
+    template = (HERE / TEMPLATE).read_text(encoding="utf-8") if TEMPLATE else None
     for document, answer in zip(DOCUMENTS, llm.score(QUERY, DOCUMENTS, chat_template=template), strict=True):
         print(answer.outputs.score, document)
 

@@ -49,7 +49,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
 
 
 def _address(app: subprocess.Popen[bytes], log: Path) -> str:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300  # the machine that runs this may be busy
     while time.monotonic() < until:
         found = [w for w in log.read_text().split() if w.startswith("http://")]
         if found:
@@ -74,7 +74,9 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
     problems: list[str] = []
     contexts = []
 
-    def opened(width: int = 1280, height: int = 720, scheme: str = "light", live: bool = False) -> Page:
+    def opened(
+        width: int = 1280, height: int = 720, scheme: str = "light", live: bool = False, ranked: bool = True
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
@@ -85,6 +87,9 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
         page.set_default_timeout(PATIENCE)
         _watch(page, address, problems)
         page.goto(address)
+        expect(page.locator("#tray .doc-row")).to_have_count(7, timeout=PATIENCE)
+        if not ranked:  # for what does not wait for scores either
+            return page
         expect(page.locator("#lists .card[data-side=b]")).to_have_count(7, timeout=PATIENCE)
         expect(page.locator("#verdict")).to_contain_text("moved", timeout=PATIENCE)
         return page

@@ -20,7 +20,7 @@ EXPECTED = 7  # rows of the opening scenario
 
 @pytest.fixture
 def listed(open_page: Open) -> Page:
-    page = open_page()
+    page = open_page(ranked=False)
     page.get_by_role("tab", name="Documents").click()
     expect(rows(page)).to_have_count(EXPECTED, timeout=PATIENCE)
     return page

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, Open
 from tests.browser.test_intake import paste
 from tests.browser.test_tune import scored
 
@@ -35,7 +35,8 @@ def inner(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def hostile(page: Page, tmp_path: Path) -> Page:
+def hostile(open_page: Open, tmp_path: Path) -> Page:
+    page = open_page(ranked=False)
     rows = [HOSTILE, f"second {HOSTILE}", f"<!-- {HOSTILE} -->", "plain"]
     paste(page, json.dumps({"query": HOSTILE, "documents": rows, "instruction": HOSTILE}))
     expect(page.locator("#tray .doc-row")).to_have_count(4, timeout=PATIENCE)
@@ -71,7 +72,7 @@ def test_every_field_of_the_documents_holds_the_text_as_it_is(hostile: Page) -> 
     expect(page.locator("#rows .d-row")).to_have_count(5, timeout=PATIENCE)
     boxes = page.locator("#rows textarea")
     assert boxes.first.input_value() == HOSTILE and boxes.nth(1).input_value() == f"second {HOSTILE}"
-    expect(page.locator("#rows .d-why")).to_contain_text("7*7")
+    expect(page.locator("#rows .d-why")).to_contain_text("alert(6)")
     boxes.first.fill(f"{HOSTILE} once more")
     page.locator("#rows [data-do=duplicate]").first.click()
     expect(page.locator("#rows .d-row")).to_have_count(6, timeout=PATIENCE)

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import HOME, running
+from tests.live.conftest import HOME, bert, running
 from tests.tiny import fill
 from workbench.export import bundle
 from workbench.pool import Bench
 from workbench.types import Document, Query, Text, Variant
 
+PAIR_QUERY = Query("q", (Text("the cat is"),))
+PAIR_ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("a dog", "the cat is a dog", "é [SEP] 😀"))]
 QUERY = Query("q", (Text("how do bees find flowers"),))
 ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("Bees see ultraviolet.", "Taxes are due.", "蜜蜂 🐝"))]
 
@@ -38,14 +40,16 @@ def folder(bench: Bench, tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFact
 def serving(folder: Path, place: Path, changes: dict[str, str | None]) -> Iterator[str]:
     """The bundle's own `vllm serve` arguments, started as a module; `changes` replaces or (None) takes out options."""
     words = shlex.split((folder / "serve.sh").read_text().splitlines()[-1])
-    options = {"--model": words[2], **dict(zip(words[3::2], words[4::2], strict=True)), **changes}
+    options = {
+        "--model": words[2], "--max-model-len": "2048", **dict(zip(words[3::2], words[4::2], strict=True)), **changes,
+    }  # fmt: skip
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     given = [w for name, value in options.items() if value is not None for w in (name, value)]
     command = [
         str(HOME / "bin" / "python"), "-m", "vllm.entrypoints.openai.api_server", *given, "--enforce-eager",
-        "--max-model-len", "2048", "--host", "127.0.0.1", "--port", str(port),
+        "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
     with running(command, folder, place, port) as url:
         yield url
@@ -57,6 +61,15 @@ def checked(folder: Path, url: str, *flags: str) -> tuple[int, str, dict[str, An
     command = [sys.executable, "-I", str(folder / "check.py"), url, "--json", str(report), *flags]
     out = subprocess.run(command, capture_output=True, text=True, timeout=300)
     return out.returncode, out.stdout + out.stderr, json.loads(report.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def pair_folder(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cross-encoder that reads its tokenizer's pair, exported."""
+    place = tmp_path_factory.mktemp("pairs")
+    for name, data in bundle(bench, Variant(str(bert())), PAIR_QUERY, PAIR_ROWS).items():
+        (place / name).write_bytes(data)
+    return place
 
 
 def other_model(tiny: Path, place: Path) -> Path:
@@ -103,4 +116,31 @@ def test_a_sabotage_is_named(folder: Path, tmp_path: Path, tiny_qwen3: Path, roo
     with serving(folder, tmp_path, changes) as url:
         code, said, report = checked(folder, url)
     assert code == 1 and report["causes"][0] == sabotage, said
+    assert f"cause: {sabotage}" in said
+
+
+# ---------------------------------------------------------------- a model that reads its tokenizer's pair
+def test_a_pair_is_served_as_it_was_exported(pair_folder: Path, tmp_path: Path) -> None:
+    with serving(pair_folder, tmp_path, {"--max-model-len": None}) as url:
+        code, said, report = checked(pair_folder, url, "--strict")
+    assert code == 0 and not report["warnings"], said
+    assert all(row["counted"] == row["tokens"] and not row["wrong"] for row in report["rows"])
+
+
+@pytest.mark.parametrize("sabotage", ["other model or revision", "template loaded"])
+def test_a_sabotage_of_a_pair_is_named(pair_folder: Path, tmp_path: Path, sabotage: str) -> None:
+    changes: dict[str, str | None] = {"--max-model-len": None}
+    if sabotage == "template loaded":
+        body = "{{- 'is it asked: ' ~ messages[0].content ~ ' and is it told: ' ~ messages[1].content -}}"
+        (tmp_path / "t.jinja").write_text(body, encoding="utf-8")
+        changes["--chat-template"] = str(tmp_path / "t.jinja")
+    else:
+        from transformers import BertForSequenceClassification
+
+        shutil.copytree(bert(), tmp_path / "other")
+        fill(BertForSequenceClassification.from_pretrained(bert()).float(), scale=0.15).save_pretrained(tmp_path / "other")
+        changes["--model"] = str(tmp_path / "other")
+    with serving(pair_folder, tmp_path, changes) as url:
+        code, said, report = checked(pair_folder, url)
+    assert code == 1 and report["causes"] == [sabotage], said
     assert f"cause: {sabotage}" in said

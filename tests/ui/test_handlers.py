@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.tiny import checkpoint
 from workbench.pool import LEXICAL, Bench
 from workbench.types import Document, Text, WorkbenchError
 from workbench.ui import build, mount_options
@@ -74,6 +75,7 @@ def test_a_broken_template_keeps_the_last_prompt(loop: Loop, values: list[Any]) 
     *_, lint_b, head, prompt, _ = loop.on_preview(VIEW, {}, *values)
     assert 'data-broken="b"' in lint_b and "line 1" in lint_b and 'data-broken-view="b"' in head
     assert isinstance(prompt, dict)  # nothing is drawn anew
+    assert "line 1, column 7" in head and "{% if %}\n<b>      ^</b>" in head and "<code>messages</code>" in head
 
 
 def test_the_switches_of_the_preview(loop: Loop, values: list[Any]) -> None:
@@ -207,7 +209,11 @@ def test_export_offers_first_what_needs_no_restart(loop: Loop, values: list[Any]
     files, archive, template = export.on_look("b", "vllm", False, *values)
     text = Path(template["value"]).read_text()
     assert text.startswith("{#-") and "'two'" in text and archive["interactive"] is False
-    assert files.index('data-file="instruction"') < files.index('data-file="request"') < files.index('data-file="template.jinja"')
+    assert (
+        files.index('data-file="instruction"')
+        < files.index('data-file="request"')
+        < files.index('data-file="template.jinja"')
+    )
     assert "no restart" in files
     values[7] = values[7] + "{{- 'more' -}}"
     assert "no restart" not in export.on_look("b", "vllm", False, *values)[0]  # a server does not have this template
@@ -224,7 +230,9 @@ def test_a_checked_prompt_goes_out_for_every_target_that_takes_it(loop: Loop, va
     with zipfile.ZipFile(archive["value"]) as bundle:
         assert {"template.jinja", "manifest.json", "golden.jsonl", "check.py", "serve.sh"} <= set(bundle.namelist())
         assert "blue moon" in bundle.read("golden.jsonl").decode()
-    files, archive, _ = export.on_look("b", "kubernetes", False, *values)  # scored before: another target is there at once
+    files, archive, _ = export.on_look(
+        "b", "kubernetes", False, *values
+    )  # scored before: another target is there at once
     with zipfile.ZipFile(archive["value"]) as bundle:
         assert "kubernetes.yaml" in bundle.namelist()
     files, archive, _ = export.on_look("b", "text-embeddings-inference", False, *values)
@@ -238,6 +246,21 @@ def test_a_checked_prompt_goes_out_for_every_target_that_takes_it(loop: Loop, va
     assert "Nothing goes out" in list(export.on_check("b", "vllm", False, *values))[-1][0]
 
 
+def test_a_model_without_a_template_goes_out_alone(loop: Loop, values: list[Any]) -> None:
+    export, target = Export(loop), "text-embeddings-inference"
+    values[0], values[5:] = str(checkpoint("xlm-roberta-ce", ROOT / ".cache" / "tiny")), ["", "", "", ""]
+    files, archive, template = export.on_look("b", target, False, *values)
+    assert 'data-file="request.json"' in files and "template.jinja" not in files
+    assert template["interactive"] is False and template["value"] is None
+    *_, (files, archive, template) = export.on_check("b", target, False, *values)
+    assert 'data-file="serve-tei.sh"' in files and template["interactive"] is False
+    with zipfile.ZipFile(archive["value"]) as bundle:
+        assert {"serve-tei.sh", "request-tei.json", "check.py"} <= set(bundle.namelist())
+        assert "template.jinja" not in bundle.namelist()
+    values[8] = "two"
+    assert "reads no instruction" in export.on_look("b", target, False, *values)[0]
+
+
 def test_the_page_builds_and_brings_everything_itself(bench: Bench) -> None:
     page = build(bench)
     ids = {str(b.elem_id) for b in page.blocks.values() if b.elem_id}
@@ -248,3 +271,67 @@ def test_the_page_builds_and_brings_everything_itself(bench: Bench) -> None:
     assert len(page.blocks) < 150
     options = mount_options()
     assert "http://" not in options["head"] and "https://" not in options["head"]
+
+
+# ---------------------------------------------------------------- the prompt panel's views
+def test_every_view_is_one_round_trip_and_only_the_open_one_is_built(loop: Loop, values: list[Any]) -> None:
+    marks = {"prompt": "prompt mono drawn", "tokens": "toks drawn", "diff": "diff drawn", "budget": "fills drawn"}
+    for tab, mark in marks.items():
+        view, *drawn = loop.on_view(event(do="tab", tab=tab), VIEW, {}, *values)
+        assert view["tab"] == tab and f'data-view="{tab}"' in drawn[6]
+        assert mark in drawn[7] and not any(other in drawn[7] for other in marks.values() if other != mark)
+        assert loop.on_preview(view, {}, *values)[7] == drawn[7]
+    assert loop.on_view(event(do="tab", tab="<b>"), VIEW, {}, *values)[0] == VIEW
+    assert loop.on_scenario("words", LEXICAL, {"side": "a", "at": 1, "tab": "diff", "order": [1, 0]})[-1] == {
+        "side": "b", "at": 0, "tab": "diff"
+    }  # fmt: skip
+
+
+def test_what_the_panel_is_sent_is_checked(loop: Loop, values: list[Any]) -> None:
+    for nonsense in (
+        {"do": "page", "to": "-1"}, {"do": "page", "to": "x"}, {"do": "page", "to": "9" * 40}, {"do": "at", "at": "7"},
+        {"do": "at", "at": None}, {"do": "order", "order": "up"},
+    ):  # fmt: skip
+        assert loop.on_view(event(**nonsense), VIEW, {}, *values)[0] == VIEW
+    view = loop.on_view(event(do="at", at="1"), {**VIEW, "tab": "budget"}, {}, *values)[0]
+    assert view == {"side": "b", "at": 1, "tab": "prompt"}
+    assert loop.on_view(event(do="page", to="99999999"), {**VIEW, "tab": "budget"}, {}, *values)[0]["first"] == 99999999
+
+
+def test_documents_that_change_most_come_first(loop: Loop, values: list[Any]) -> None:
+    values[7] = values[7] + "{{- ' and then some' if messages[1].content == 'blue moon' -}}"
+    view, *drawn = loop.on_view(event(do="order", order="changed"), VIEW, {}, *values)
+    assert (
+        view["by"] == "changed" and view["order"] == [1, 0] and view["at"] == 1
+    )  # the one with more tokens that differ
+    assert "document 1 of 2" in drawn[6]
+    on = loop.on_view(event(do="step", by="1"), view, {}, *values)[0]
+    assert on["at"] == 0
+    scored = list(loop.on_rank(request(), *values))[-2][3]
+    ranked = loop.on_view(event(do="order", order="changed"), VIEW, {**scored, "climbs": {0: 3, 1: 0}}, *values)[0]
+    assert ranked["order"] == [0, 1]  # these very fields were scored: moves in rank count
+    values[8] = "another"
+    stale = loop.on_view(event(do="order", order="changed"), VIEW, {**scored, "climbs": {0: 3, 1: 0}}, *values)[0]
+    assert stale["order"] == [1, 0]  # a run of other fields says nothing of these
+    assert "by" not in loop.on_view(event(do="order", order="listed"), ranked, scored, *values)[0]
+
+
+def test_a_broken_side_is_said_where_it_is_looked_at_anew(loop: Loop, values: list[Any]) -> None:
+    values[7] = "{% if %}"
+    drawn = {
+        tab: loop.on_view(event(do="tab", tab=tab), VIEW, {}, *values)[8]
+        for tab in ("prompt", "tokens", "diff", "budget")
+    }
+    assert all("line 1" in html for html in drawn.values())
+    assert "1 line of the template differs" not in drawn["diff"] and "lines of the template differ" in drawn["diff"]
+    for tab in ("prompt", "tokens", "budget"):  # while it is typed, the last good one stays
+        *_, head, body, _ = loop.on_preview({**VIEW, "tab": tab}, {}, *values)
+        assert isinstance(body, dict) and "data-broken-view" in head
+
+
+def test_long_prompts_are_not_counted_at_every_key(loop: Loop, values: list[Any]) -> None:
+    values[8] = "word " * 30_000
+    view = {**VIEW, "tab": "budget"}
+    *_, head, body, _ = loop.on_preview(view, {}, *values)
+    assert isinstance(body, dict) and "press Budget to count again" in head
+    assert "fills drawn" in loop.on_view(event(do="tab", tab="budget"), view, {}, *values)[8]

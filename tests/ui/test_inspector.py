@@ -61,7 +61,7 @@ def test_a_pair_is_shown_as_it_is_scored(inspector: Inspector, tiny_qwen3: Path)
         assert result.score and result.encoding
         assert f'data-logit="{side}">{result.score.logit:.4f}<' in body and f"{result.score.value:.6f}" in body
         assert " ".join(map(str, result.encoding.token_ids)) in body
-        assert f"yes <b class=\"num\">{result.score.detail['true']:.4f}" in body
+        assert f"yes <b class=\"digits\">{result.score.detail['true']:.4f}" in body
     assert "One red star. Two moons." in body and "document 1 of 2" in title and drawn == ""
     assert body.count("of 2</td>") == 2  # this pair in the run before, under A and under B
     assert "3 forwards a side" in offer and "about" in offer
@@ -100,9 +100,10 @@ def test_the_code_of_a_pair_gives_its_score(inspector: Inspector, tiny_qwen3_vl:
     said = codes(body)
     shown = float(re.search(r'data-logit="b">([-\d.]+)<', body)[1])  # type: ignore[index]
 
-    shell = said["curl"].replace("curl -s", "cat - #", 1).replace("#", "#", 1)
-    sent = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=30)
-    request_ = wire.read_rerank(json.loads(re.sub(r"^.*?\{", "{", sent.stdout or shell, count=1, flags=re.S)), bench)
+    shell, count = re.subn(r"^curl -s \S+/rerank -H '[^']*' -d @-", "cat", said["curl"])  # what the server would be sent
+    sent = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60, check=True)
+    request_ = wire.read_rerank(json.loads(sent.stdout), bench)
+    assert count == 1
     (result,) = bench.rank(request_.variant, request_.query, request_.rows)
     assert result.score and result.score.logit == pytest.approx(shown, abs=1e-4)
 

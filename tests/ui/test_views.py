@@ -255,7 +255,6 @@ def views() -> list[str]:
         lint_view.lint_html("a", item, HOSTILE, [fault] * 3, HOSTILE),
         page_view.notice_html(error),
         page_view.look_html(HOSTILE, HOSTILE),
-        page_view.preview_head_html("a", 0, [HOSTILE], error),
         export_view.files_html({HOSTILE: HOSTILE.encode()}),
         export_view.offers_html(HOSTILE, HOSTILE.encode()),
         export_view.targets_html([TargetRow(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), 1, 2, (odd,))], HOSTILE, 3),

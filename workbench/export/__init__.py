@@ -1,6 +1,7 @@
 """A tuned variant as files for production: the template with its instruction baked in, what proves it, how to serve it.
 
-Knows nothing of screens or doors; nothing leaves that does not render the same, and no target gets what it would read otherwise.
+A model that reads its tokenizer's pair has no template: what leaves is how it is served, and the proof. Knows nothing of
+screens or doors; nothing leaves that does not render the same, and no target gets what it would read otherwise.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from workbench.export import check, targets
 from workbench.export._bake import bake, jinja_literal, prove_steady, steady, with_facts
 from workbench.export._differences import differences
 from workbench.export._golden import make_golden
 from workbench.export._judged import judged
+from workbench.export._lone import prove_lone
 from workbench.export._manifest import SCHEMA, Outgoing, golden_lines, manifest
+from workbench.export._one_file import check_program
 from workbench.export._probes import PROBES
 from workbench.export._readme import readme
 from workbench.export.targets import Row as TargetRow
@@ -44,7 +46,6 @@ __all__ = [
     "zip_bundle",
 ]  # fmt: skip
 LINTED = 4  # pairs of the caller that the linter reads
-CHECK = Path(__file__).with_name("check.py")
 
 
 def bundle(
@@ -59,7 +60,7 @@ def bundle(
 
 
 def prove(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> tuple[Variant, str]:
-    """(the variant with its template named, the template that leaves). No weights are touched.
+    """(the variant with its template named, the template that leaves; "" for a tokenizer's pair). No weights are touched.
 
     Raises WorkbenchError: a template that does not render, ignores the query, the document or the instruction, or changes
     with the settings of who reads it.
@@ -71,11 +72,9 @@ def prove(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> 
         raise PromptInvalid(
             "is the server's own, which it does not tell", where="template", hint="Write the template out, then export it."
         )
-    if not takes_template(scorer.family, variant.template):
-        raise PromptInvalid(
-            "has no template that could be exported: it reads query and document as they are", where=scorer.name,
-            hint="Serve the model as it is.",
-        )  # fmt: skip
+    if scorer.family.scorer == "reward" or not takes_template(scorer.family, variant.template):
+        prove_lone(scorer, variant)
+        return variant, ""
     tuned = with_facts(variant.template.body, scorer.family)
     bench.renderer.check(tuned)
     baked = bake(steady(bench.renderer, tuned), variant.instruction, variant.variables)
@@ -121,11 +120,11 @@ def files_of(bench: Bench, out: Outgoing, rows: Sequence[TargetRow]) -> dict[str
     """The bundle's files for the target of `out`. Raises PromptInvalid where that target cannot take the prompt."""
     own = targets.files(bench, out)
     return {
-        "template.jinja": out.template.encode(),
+        **({} if out.pair else {"template.jinja": out.template.encode()}),
         "manifest.json": _json(manifest(out)),
         "manifest.schema.json": SCHEMA.read_bytes(),
         "golden.jsonl": golden_lines(out.golden),
-        "check.py": CHECK.read_bytes(),
+        "check.py": check_program(),
         **own,
         "README.md": readme(out, own, rows).encode(),
     }

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.export._probes import PROBES, Case, synthetic_picture, synthetic_text
+from workbench.export._suspects import suspects
 from workbench.pool import Bench, Pool
 from workbench.ranking import make_pair
 from workbench.scorers import RunsStock, Scorer
-from workbench.scorers._ids import ReadsIds
 from workbench.scorers._jobs import asked_of, contents
 from workbench.types import (
     JSON,
@@ -84,9 +84,9 @@ def make_golden(
     chosen = _chosen(encoded)
     scores = _scores(bench, scorer, [e for _, e in chosen])
     noise = _noise(bench, scorer, [e for _, e in chosen], scores)
-    suspects = _suspects(bench, scorer, tuned, served, chosen[:SUSPECTED])
+    suspected = _suspects(bench, scorer, tuned, served, chosen[:SUSPECTED])
     return tuple(
-        Golden(case, _request(bench, case, served), encoding, score, noise, tuple(suspects.get(i, ())))
+        Golden(case, _request(bench, case, served), encoding, score, noise, tuple(suspected.get(i, ())))
         for i, ((case, encoding), score) in enumerate(zip(chosen, scores, strict=True))
     )
 
@@ -191,50 +191,13 @@ def _suspects(
     bench: Bench, scorer: Scorer, tuned: Variant, served: Variant, chosen: Sequence[tuple[Case, Encoding]]
 ) -> dict[int, list[dict[str, JSON]]]:
     """By pair: {cause, token_ids, logit} of the prompt that a known mistake would make of it, where it is another prompt."""
-    if not isinstance(scorer, ReadsIds):
-        return {}
-    made: list[tuple[int, str, Encoding]] = []
-    for i, (case, encoding) in enumerate(chosen):
-        if encoding.media:
-            continue
-        for cause, text in _mistakes(bench, scorer, tuned, served, case, encoding):
-            try:
-                ids = scorer.tokenize(text)
-                if tuple(ids) != encoding.token_ids:
-                    made.append((i, cause, scorer.from_ids(ids)))
-            except WorkbenchError:  # a prompt too long for the window is no explanation
-                continue
+    made = suspects(bench, scorer, tuned, served, chosen)
     scores = _scores(bench, scorer, [e for *_, e in made])
     found: dict[int, list[dict[str, JSON]]] = {}
     for (i, cause, encoding), score in zip(made, scores, strict=True):
         row = {"cause": cause, "token_ids": list(encoding.token_ids), "logit": score.logit}
         found.setdefault(i, []).append(row)
     return found
-
-
-def _mistakes(
-    bench: Bench, scorer: Scorer, tuned: Variant, served: Variant, case: Case, encoding: Encoding
-) -> Iterator[tuple[str, str]]:
-    """(cause, the prompt it makes)."""
-    query, document, prompt = _text(case.query), _text(case.document), encoding.prompt.text
-    yield "template not loaded", query + document
-    if prompt.endswith("\n"):
-        yield "newline lost", prompt[:-1]
-    wrapped = replace(case.document, content=(Text(prompt),))
-    unbaked = replace(tuned, instruction=None, variables=tuned.variables, parity="vllm")
-    other = served if case.instruction else unbaked
-    for cause, variant, doc in (
-        ("instruction ignored", other, case.document),
-        ("double wrap", replace(served, instruction=case.instruction), wrapped),
-    ):
-        try:
-            yield cause, make_pair(bench.renderer, scorer, variant, case.query, doc).prompts[0].text
-        except WorkbenchError:
-            continue
-
-
-def _text(side: Query | Document) -> str:
-    return "\n".join(p.text for p in side.content if isinstance(p, Text))
 
 
 def _request(bench: Bench, case: Case, served: Variant) -> dict[str, JSON]:

@@ -17,6 +17,7 @@ from workbench.export._golden import Golden
 from workbench.scorers import Scorer
 from workbench.types import JSON, Parity, Variant
 
+LICENCE = "The model keeps its own licence."
 SCHEMA = Path(__file__).with_name("manifest.schema.json")
 TRUNCATION: dict[Parity, str] = {
     "reference": "none: the server refuses a longer prompt (tuning here cut words from the end of the body, never the suffix)",
@@ -26,7 +27,10 @@ TRUNCATION: dict[Parity, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What every file of a bundle is made from; `template` already carries the instruction and variables as defaults."""
+    """What every file of a bundle is made from; `template` already carries the instruction and variables as defaults.
+
+    It is "" where none leaves: the model reads query and document as its tokenizer's pair.
+    """
 
     variant: Variant
     scorer: Scorer
@@ -38,8 +42,13 @@ class Outgoing:
     judged: JSON = None  # {documents, sha256, metrics} of what carried grades
 
     @property
-    def digest(self) -> str:
-        return hashlib.sha256(self.template.encode()).hexdigest()
+    def pair(self) -> bool:
+        return not self.template
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the template; None where there is none."""
+        return hashlib.sha256(self.template.encode()).hexdigest() if self.template else None
 
     def aimed(self, target: str) -> Outgoing:
         """The same for another target: what was scored stays."""
@@ -72,6 +81,7 @@ def manifest(out: Outgoing) -> dict[str, JSON]:
         "limits": {name: getattr(limits, name) for name in limits.__slots__ if getattr(limits, name) is not None},
         "max_length": out.window,
         "truncation": _truncation(variant),
+        "template": None if out.pair else "template.jinja",
         "template_sha256": out.digest,
         "golden": {
             "pairs": len(out.golden),
@@ -81,7 +91,7 @@ def manifest(out: Outgoing) -> dict[str, JSON]:
         },
         "judged": out.judged,
         "versions": {"python": platform.python_version(), **_versions("torch", "transformers", "tokenizers", "jinja2")},
-        "licence": "The template is yours; the model keeps its own licence.",
+        "licence": LICENCE if out.pair else f"The template is yours. {LICENCE}",
     }
 
 

@@ -12,7 +12,7 @@ from workbench.export.targets import TARGETS, Row
 from workbench.export.targets._vllm import serve_line
 
 ADDRESS = "http://127.0.0.1:8000"
-CURL = f"curl -s {ADDRESS}/rerank -H 'Content-Type: application/json' -d @request.json"
+BODIES = {"request.json": "/rerank", "request-tei.json": "/rerank", "request-sglang.json": "/v1/rerank"}
 WAYS = {
     "serve.sh": "sh serve.sh",
     "offline.py": "python offline.py",
@@ -21,6 +21,8 @@ WAYS = {
     "serve-ascend.sh": "sh serve-ascend.sh",
     "serve-sglang.sh": "sh serve-sglang.sh",
     "serve-llama.sh": "sh serve-llama.sh MODEL.gguf",
+    "serve-tei.sh": "sh serve-tei.sh",
+    "crossencoder.py": "python crossencoder.py",
     "make_folder.py": "python make_folder.py CHECKPOINT OUT",
     "rerank.py": "python rerank.py CHECKPOINT requests.jsonl",
     "convert.py": "python convert.py CHECKPOINT OUT",
@@ -34,12 +36,7 @@ WAYS = {
 def readme(out: Outgoing, files: Mapping[str, bytes], rows: Sequence[Row]) -> str:
     """`files` are those of the target; `rows` one per target there is."""
     told = "Documents in golden.jsonl are made up." if out.synthetic else "golden.jsonl holds documents that were tried."
-    return f"""# A score template for {out.scorer.name}
-
-`template.jinja` is the whole prompt; its instruction is the default and a request's own `instruction` still wins.
-SHA-256 of the file: `{out.digest}`. It begins and ends with dashes and keeps newlines in literals, so that neither a
-setting of Jinja nor an editor can add or eat a byte.
-
+    return f"""{_pair(out) if out.pair else _template(out)}
 {_using(out, files)}
 ## Check what runs
 
@@ -60,18 +57,45 @@ The exit code is 0 when it serves this prompt, 1 when it does not, with the caus
 """
 
 
+def _template(out: Outgoing) -> str:
+    return f"""# A score template for {out.scorer.name}
+
+`template.jinja` is the whole prompt; its instruction is the default and a request's own `instruction` still wins.
+SHA-256 of the file: `{out.digest}`. It begins and ends with dashes and keeps newlines in literals, so that neither a
+setting of Jinja nor an editor can add or eat a byte.
+"""
+
+
+def _pair(out: Outgoing) -> str:
+    return f"""# {out.scorer.name}, as it is
+
+This model reads query and document as its tokenizer's pair: there is no template, and an instruction changes nothing. Load
+none in front of it: vLLM would take a given `--chat-template` in the pair's place, which the model was not trained on.
+"""
+
+
 def _using(out: Outgoing, files: Mapping[str, bytes]) -> str:
     """How the target is used; clients need a server, and servers an example of a question."""
-    command = next((line for name, line in WAYS.items() if name in files), "")
+    command = _command(out, files)
     parts = [f"{TARGETS[out.target].title}:\n\n```sh\n{command or serve_line(out)}\n```\n"]
-    if "request.json" in files:
-        if command != "sh serve.sh":
-            parts.append(f"A server with this template:\n\n```sh\n{serve_line(out)}\n```\n")
+    if "request.json" in files and command != "sh serve.sh":
+        parts.append(f"A server with this {'model' if out.pair else 'template'}:\n\n```sh\n{serve_line(out)}\n```\n")
+    for name, route in ((n, r) for n, r in BODIES.items() if n in files):
+        parts.append(f"Ask it:\n\n```sh\ncurl -s {ADDRESS}{route} -H 'Content-Type: application/json' -d @{name}\n```\n")
+    if "request-kwargs.json" in files:
         parts.append(
-            f"Ask it:\n\n```sh\n{CURL}\n```\n\n`request-kwargs.json` sends an instruction of its own as `chat_template_kwargs`, "
+            "`request-kwargs.json` sends an instruction of its own as `chat_template_kwargs`, "
             "which every version with score templates takes.\n"
         )
+    if "answers-tei.md" in files:
+        parts.append("`answers-tei.md` says what differs in its answers from those of a server that speaks vLLM's `/rerank`.\n")
     return "\n".join(parts)
+
+
+def _command(out: Outgoing, files: Mapping[str, bytes]) -> str:
+    if out.pair and "rerank.py" in files:  # it knows its model
+        return "python rerank.py"
+    return next((line for name, line in WAYS.items() if name in files), "")
 
 
 def _table(rows: Sequence[Row]) -> str:

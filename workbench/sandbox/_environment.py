@@ -23,6 +23,7 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
 
+from workbench.sandbox._place import column_of
 from workbench.types import TemplateInvalid, TemplateLimit
 
 MAX_BYTES, MAX_NESTING, MAX_NODES = 64 << 10, 48, 4000
@@ -142,14 +143,17 @@ def compile_template(environment: Environment, source: str) -> tuple[jinja2.Temp
     """The template and the undeclared names it reads. Raises TemplateInvalid or TemplateLimit."""
     if len(source.encode()) > MAX_BYTES:
         raise TemplateLimit(f"is larger than {MAX_BYTES >> 10} kB")
+    parser = None
     try:
-        tree = environment.parse(source)
+        parser = Parser(environment, source)
+        tree = parser.parse()
         _check_size(tree)
         names = Names(environment)
         names.visit(tree)
         return environment.from_string(tree), frozenset(names.undeclared_identifiers)
     except TemplateSyntaxError as error:
-        raise TemplateInvalid(str(error.message), line=error.lineno) from error
+        column = column_of(environment, source, error, parser)
+        raise TemplateInvalid(str(error.message), line=error.lineno, column=column) from error
     except RecursionError:
         raise TemplateLimit(f"is nested deeper than {MAX_NESTING} levels") from None
     except (TemplateError, SyntaxError, ValueError, TypeError, OverflowError) as error:

@@ -1,19 +1,22 @@
-"""Prompts that come as a plain text or as token ids: what /classify, /pooling, /tokenize and /detokenize ask of a checkpoint.
+"""What is asked of a checkpoint besides scores: ids of a text or of two, prompts that come as ids, and what is pooled of them.
 
-Knows nothing of templates, pairs or scores.
+Knows nothing of templates or scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from workbench.scorers import Stop
-from workbench.types import Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt, WorkbenchError
+from workbench.types import JSON, Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt, WorkbenchError
 
 Task = Literal["embed", "token_embed", "token_classify"]
 Pooled = list[float] | list[list[float]]  # [dimension], or [tokens, dimension or labels]
+Joined: TypeAlias = tuple[
+    tuple[int, ...], tuple[int, ...]
+]  # ids; token types, () where the model reads none or all are 0
 
 
 @runtime_checkable
@@ -37,6 +40,15 @@ class Pools(Protocol):
     ) -> Iterator[tuple[int, Pooled | WorkbenchError]]:
         """Yields (position, numbers or the text's error). `activate`: vectors of length one, labels as probabilities."""
         ...
+
+
+@runtime_checkable
+class ReadsPairs(Protocol):
+    """A scorer whose model takes query and document as its tokenizer's pair. `config`: the checkpoint's config.json."""
+
+    @property
+    def config(self) -> Mapping[str, JSON]: ...
+    def joined(self, query: str, document: str, *, from_file: bool = False) -> Joined: ...
 
 
 def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collection[int] = ()) -> Encoding:

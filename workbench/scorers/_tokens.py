@@ -49,7 +49,7 @@ class Tokens:
             raise ModelUnavailable(f"has no tokenizer that can be read ({error})", where=str(folder)) from error
         if not isinstance(tokenizer, PreTrainedTokenizerFast):
             raise ModelUnavailable("has no fast tokenizer (tokenizer.json)", where=str(folder))
-        self._fast = tokenizer
+        self._fast, self._folder = tokenizer, folder
         self.control: dict[str, int] = {str(t): int(i) for i, t in tokenizer.added_tokens_decoder.items()}
         self.control_ids = frozenset(self.control.values())
         self._match = re.compile("|".join(re.escape(t) for t in sorted(self.control, key=len, reverse=True)) or r"(?!)")
@@ -108,6 +108,27 @@ class Tokens:
         """Ids of those words that are single tokens of the vocabulary."""
         found = (self._fast.backend_tokenizer.token_to_id(w) for w in words)
         return frozenset(int(i) for i in found if i is not None)
+
+    def pair(self, first: str, second: str, *, from_file: bool = False) -> tuple[list[int], list[int]]:
+        """(ids, token types) of two texts as one input, uncut; no types where the tokenizer's settings name none.
+
+        `from_file`: as programs make it that read tokenizer.json and nothing else; they always have types.
+        """
+        if from_file:
+            made = self._file.encode(first, second)
+            return list(made.ids), list(made.type_ids)
+        out = self._fast(first, second, truncation=False)
+        return list(out["input_ids"]), list(out.get("token_type_ids") or ())
+
+    @cached_property
+    def _file(self) -> Tokenizer:
+        path = self._folder / "tokenizer.json"
+        if not path.is_file():
+            raise ModelUnavailable("has no tokenizer.json", where=str(self._folder))
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
 
     def text(self, token_id: int) -> str:
         """A token's own characters; fragments of a character as `�`."""

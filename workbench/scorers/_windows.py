@@ -30,5 +30,9 @@ def windows(checkpoint: Checkpoint, tokenizer_says: int, most: int) -> dict[Pari
 
 def typed(checkpoint: Checkpoint, tokens: Tokens) -> bool:
     """Whether the model tells token types apart. RoBERTa has one, and no room for a second."""
-    kinds = int(checkpoint.config.get("type_vocab_size", 2 if checkpoint.config.get("model_type") in TYPED else 0))
-    return bool(tokens.pair_frame.types) and kinds > 1
+    return bool(tokens.pair_frame.types) and kinds_of_text(checkpoint) > 1
+
+
+def kinds_of_text(checkpoint: Checkpoint) -> int:
+    """How many token types the model has."""
+    return int(checkpoint.config.get("type_vocab_size", 2 if checkpoint.config.get("model_type") in TYPED else 0))

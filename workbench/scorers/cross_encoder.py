@@ -19,11 +19,12 @@ from workbench.scorers._activation import activated, activation
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._encode import Encoder
 from workbench.scorers._gte import native_config
+from workbench.scorers._ids import Joined
 from workbench.scorers._local import Local
 from workbench.scorers._memory import Memory, content
 from workbench.scorers._sides import encode_pair
-from workbench.scorers._windows import typed, windows
-from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.scorers._windows import kinds_of_text, typed, windows
+from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> CrossEncoder:
@@ -52,6 +53,15 @@ class CrossEncoder(Local):
 
     def window(self, parity: Parity) -> int:
         return self._windows[parity]
+
+    @property
+    def config(self) -> Mapping[str, JSON]:
+        return self._checkpoint.config
+
+    def joined(self, query: str, document: str, *, from_file: bool = False) -> Joined:
+        """The pair as the tokenizer makes it by itself, uncut; `from_file`: as `Tokens.pair`."""
+        ids, types = self._tokens.pair(query, document, from_file=from_file)
+        return tuple(ids), tuple(types) if kinds_of_text(self._checkpoint) > 1 and any(types) else ()
 
     # ------------------------------------------------------------ with weights
     def score(self, batch: Sequence[Encoding], stop: Stop = never) -> Iterator[tuple[int, Score | WorkbenchError]]:

@@ -137,7 +137,7 @@ class Renderer:
             if error.kind == TemplateLimit.kind:
                 raise TemplateLimit(error.message, line=error.line) from None
             if error.kind == TemplateInvalid.kind:
-                raise TemplateInvalid(error.message, line=error.line) from None
+                raise TemplateInvalid(error.message, line=error.line, column=error.column) from None
             raise WorkbenchError(f"templates cannot be rendered: {error.message}", where="renderer") from error
         except (TypeError, ValueError) as error:  # only special tokens are sent unchecked
             raise RequestInvalid(f"cannot be passed to a template ({error})", where="request") from error

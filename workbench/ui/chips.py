@@ -116,7 +116,7 @@ def removed(encoding: Encoding, cut: Cut, token: Callable[[int], str]) -> Iterat
         )
         at = end
     if more := len(cut.ids) - len(texts):
-        yield Chip(cut.at, (), f"… {more:,}", cut.span, None, cut=True)
+        yield Chip(cut.at, (), f"…{more:,}", cut.span, None, cut=True)
 
 
 def _next(left: str, texts: Sequence[str], at: int, end: int) -> tuple[str, str]:

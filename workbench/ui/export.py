@@ -58,9 +58,9 @@ class Export:
         alone = (
             bool(variant.instruction) and variant.template is not None and split_facts(variant.template.body)[1] == own
         )
-        files = {"template.jinja": baked.encode(), "request.json": _request(asked, side)}
+        files = {**_template(baked), "request.json": _request(asked, side)}
         drawn = (offers_html(variant.instruction or "", files["request.json"]) if alone else "") + files_html(files)
-        return drawn, gr.update(**OFF), self._download("template.jinja", files["template.jinja"])
+        return drawn, gr.update(**OFF), self._alone(baked)
 
     def on_check(self, side: str, target: str, synthetic: bool, *values: Any) -> Iterator[tuple[Any, ...]]:
         """As `on_look`, once the golden pairs are scored and every target is asked for its tokens."""
@@ -82,18 +82,26 @@ class Export:
     def _whole(self, side: str, target: str, done: Checked, model: str) -> tuple[Any, ...]:
         out, rows = done
         drawn = targets_html(rows, target, len(out.golden))
-        template = self._download("template.jinja", out.template.encode())
+        template = self._alone(out.template)
         if not next(r for r in rows if r.name == target).ok:
             return drawn, gr.update(**OFF), template
         files = files_of(self.loop.bench, out.aimed(target), rows)
         name = re.sub(r"\W+", "-", model.rstrip("/").rsplit("/", 1)[-1]).strip("-") or "reranker"
         return drawn + files_html(files), self._download(f"{name}-{side}.zip", zip_bundle(files)), template
 
+    def _alone(self, template: str) -> Any:
+        """The template's own download; off where the model reads its tokenizer's pair and there is none."""
+        return self._download("template.jinja", template.encode()) if template else gr.update(**OFF)
+
     def _download(self, name: str, data: bytes) -> Any:
         place = Path(self.folder.name) / secrets.token_hex(8)
         place.mkdir()
         (place / name).write_bytes(data)
         return gr.update(value=str(place / name), interactive=True)
+
+
+def _template(text: str) -> dict[str, bytes]:
+    return {"template.jinja": text.encode()} if text else {}
 
 
 def _key(asked: desk.Asked, side: str, synthetic: bool) -> str:

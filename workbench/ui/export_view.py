@@ -19,6 +19,9 @@ ABOUT = {
     "serve.sh": "the command that serves it",
     "request.json": "a request to try it with",
     "request-kwargs.json": "the same with an instruction of its own",
+    "serve-tei.sh": "the command that serves it",
+    "request-tei.json": "a request in its own shape",
+    "answers-tei.md": "what differs in its answers",
     "README.md": "how to use these files",
 }
 LAST = (

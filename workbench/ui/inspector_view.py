@@ -136,8 +136,8 @@ def side_html(side: str, outcome: Encoding | WorkbenchError, result: ScoreResult
         score, labels = f'<p class="error">{why}</p>', ""
     else:
         score = (
-            f'<p class="score"><b class="num">{result.score.value:.6f}</b><span class="muted">logit</span> '
-            f'<b class="num" data-logit="{side}">{result.score.logit:.4f}</b></p>'
+            f'<p class="score"><b class="digits">{result.score.value:.6f}</b><span class="muted">logit</span> '
+            f'<b class="digits" data-logit="{side}">{result.score.logit:.4f}</b></p>'
         )
         labels = _labels(result)
     ids = " ".join(map(str, outcome.token_ids[:IDS])) + (" …" if len(outcome.token_ids) > IDS else "")
@@ -156,7 +156,7 @@ def _labels(result: ScoreResult) -> str:
         return ""
     yes, no = float(detail["true"]), float(detail["false"])
     return (
-        f'<p class="facts"><span>yes <b class="num">{yes:.4f}</b></span><span>no <b class="num">{no:.4f}</b></span></p>'
+        f'<p class="facts"><span>yes <b class="digits">{yes:.4f}</b></span><span>no <b class="digits">{no:.4f}</b></span></p>'
     )
 
 
@@ -165,7 +165,7 @@ def past_html(seen: Sequence[Seen]) -> str:
     """The pair in earlier runs of the same query, newest first."""
     rows = "".join(
         f"<tr><td>{time.strftime('%d %b %H:%M', time.localtime(s.at))}</td><td class='in-{s.side}'>{s.side.upper()}</td>"
-        f'<td class="num">{s.rank} of {s.among}</td><td class="num">{s.logit:.3f}</td>'
+        f'<td class="digits">{s.rank} of {s.among}</td><td class="digits">{s.logit:.3f}</td>'
         f'<td class="ell" translate="no" title="{esc(s.instruction)}">{esc(s.instruction) or "–"}</td></tr>'
         for s in sorted(seen, key=lambda s: (-s.at, s.side))
     )

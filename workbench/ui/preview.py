@@ -18,6 +18,7 @@ from workbench.ui import desk
 from workbench.ui.alignment import Alignment, align
 from workbench.ui.budget_view import PAGE, rows_html
 from workbench.ui.diff_view import Source, diff_html
+from workbench.ui.fault_view import fault_html
 from workbench.ui.figures import sentence
 from workbench.ui.preview_head import Head, head_html
 from workbench.ui.prompt_view import budget_html, prompt_html, told_html
@@ -83,7 +84,18 @@ def draw(look: Look, fresh: bool) -> tuple[str, str | None]:
     or counting anew would keep the typist waiting."""
     old = not fresh and (_broken(look) or _heavy(look))
     body = None if old else BODIES[look.tab](look)
-    return _head(look, old), body
+    return _head(look, old) + _faults(look), body
+
+
+def _faults(look: Look) -> str:
+    """Where the templates broke: of the side looked at, else of the other."""
+    sides = sorted(look.outcomes, key=lambda side: side != look.view["side"])
+    for side in sides:
+        error = look.outcomes[side]
+        if isinstance(error, TemplateInvalid):
+            body = look.bench.template_for(look.asked.variants[side]).body
+            return fault_html(side, error, body, look.scorer.special_tokens)
+    return ""
 
 
 def _heavy(look: Look) -> bool:
@@ -123,9 +135,9 @@ def _prompt(look: Look) -> str:
     other = desk.otherwise(look.bench, look.asked, side, shown)
     shown, told = _explained(scorer, shown)
     drawn = prompt_html(shown, scorer.control_ids, scorer.token, bool(look.view.get("glyphs")))
-    drawn += budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
-    drawn += recipe_html(look.asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
-    return drawn + told_html(told)
+    foot = budget_html(shown, scorer.window(shown.pair.parity), scorer.control_ids)
+    foot += recipe_html(look.asked.variants[side].parity, shown, other, scorer.token, scorer.family.temperature)
+    return f'{drawn}<div class="foot">{foot}{told_html(told)}</div>'
 
 
 def _explained(scorer: Scorer, shown: Encoding) -> tuple[Encoding, tuple[str, ...]]:

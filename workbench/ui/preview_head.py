@@ -47,7 +47,7 @@ def head_html(head: Head) -> str:
 
 def _tab(name: str, title: str, head: Head) -> str:
     on = name == head.tab
-    many = f' <b class="n">{head.differ:,}{"" if head.exact else "+"}</b>' if name == "diff" and head.differ else ""
+    many = f'<b class="n">{head.differ:,}{"" if head.exact else "+"}</b>' if name == "diff" and head.differ else ""
     return (
         f'<button type="button" data-do="tab" data-tab="{name}" class="switch view{" on" * on}" '
         f'aria-pressed="{"true" if on else "false"}">{title}{many}</button>'

@@ -10,7 +10,7 @@ from workbench.types import Ranking
 from workbench.ui.figures import Face, esc
 from workbench.ui.ranking_view import SIDES, Run
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 560, 62, 16, 10, 38
+WIDTH, LEFT, RIGHT, TOP, ROW = 560, 62, 16, 4, 30
 ROWS: tuple[int | None, ...] = (3, 2, 1, 0, None)
 STEPS = 1000  # of the slider
 SAID = {"logit": "threshold", "precision": "precision", "recall": "recall", "f1": "F1", "above": "above"}

@@ -108,7 +108,7 @@ def _tiles(library: Library, part: Image, here: Sequence[Piece], changes: Mappin
     tiles = ""
     for piece in here:
         share, kind, words = _weight(changes.get(piece), most)
-        shown = words if share >= 0.25 else ""
+        shown = words[: -2 if most >= 1 else None] if share >= 0.25 else ""  # a tile has room for few digits
         tiles += f'<i class="{kind}" style="--share:{share:.3f}" title="{words}" data-change="{words}"><b>{shown}</b></i>'
     return _grid(library, part, tiles, GRID, GRID)
 
@@ -141,7 +141,7 @@ def matches_html(library: Library, encoding: Encoding, matches: Sequence[Mapping
     most = max((abs(float(m["similarity"])) for m in matches), default=1.0) or 1.0
     rows = "".join(
         f'<tr><td translate="no">{esc(token(m["query_id"]))}</td><td translate="no">{_found(m, token)}</td>'
-        f'<td class="num">{m["similarity"]:.3f}</td>'
+        f'<td class="digits">{m["similarity"]:.3f}</td>'
         f'<td><span class="meter"><i style="width:{100 * max(0.0, m["similarity"]) / most:.1f}%"></i></span></td></tr>'
         for m in matches
     )

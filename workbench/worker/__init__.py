@@ -26,11 +26,14 @@ CALM = 5.0  # seconds without slow calls after which the next calls let the spar
 
 
 class WorkerFailed(Exception):
-    """A task raised. `kind` is a WorkbenchError's kind or the exception's class name; `line` is 0 when unknown."""
+    """A task raised. `kind` is a WorkbenchError's kind or the exception's class name; `line` and `column` are 0 when unknown."""
 
-    def __init__(self, kind: str, message: str, line: int = 0, *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self, kind: str, message: str, line: int = 0, column: int = 0, *, where: str = "", hint: str = ""
+    ) -> None:
         super().__init__(message)
-        self.kind, self.message, self.line, self.where, self.hint = kind, message, line, where, hint
+        self.kind, self.message, self.where, self.hint = kind, message, where, hint
+        self.line, self.column = line, column
 
 
 class WorkerLimit(Exception):

@@ -78,9 +78,9 @@ def _described(error: Exception) -> dict[str, JSON]:
     facts = {name: str(getattr(error, name, "")) for name in ("where", "hint")}
     facts["kind"] = str(getattr(error, "kind", type(error).__name__))
     facts["message"] = str(getattr(error, "message", error))
-    line = getattr(error, "line", 0)
+    places = {name: getattr(error, name, 0) for name in ("line", "column")}
     safe: dict[str, JSON] = {k: v[:MESSAGE].encode(errors="replace").decode() for k, v in facts.items()}
-    return safe | {"line": line if type(line) is int else 0}
+    return safe | {name: place if type(place) is int else 0 for name, place in places.items()}
 
 
 def _limit(memory_mb: int) -> None:

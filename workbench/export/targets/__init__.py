@@ -10,23 +10,27 @@ from dataclasses import dataclass
 
 from workbench.export._golden import Golden
 from workbench.export._manifest import Outgoing
-from workbench.export.targets import _clients, _engines, _libraries, _rules, _vllm
-from workbench.export.targets._rules import Rule
+from workbench.export.targets import _clients, _engines, _libraries, _rules, _tei, _vllm
+from workbench.export.targets._rules import Prompt, Rule, Two
 from workbench.pool import Bench
-from workbench.scorers._ids import ReadsIds
+from workbench.scorers._ids import ReadsIds, ReadsPairs
 from workbench.types import PromptInvalid, RequestInvalid, WorkbenchError
 
 Files = Mapping[str, bytes]
+Read = tuple[tuple[int, ...], tuple[int, ...]]  # ids and token types
+TYPES = "it would give tokens other types than this tokenizer's settings do, by which the model tells query and document apart"
 SHOWN = 8  # differences of one target that are written out
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`files` makes what it is served with; `rule` says which prompt it would make of a pair."""
+    """`files` makes what it is served with; `rule` says which prompt it would make of a pair, `pair` how it joins the two
+    texts where there is no template."""
 
     title: str
     files: Callable[[Outgoing], Files]
     rule: Rule = _rules.served
+    pair: Rule = _rules.served
 
 
 TARGETS: Mapping[str, Target] = {
@@ -35,11 +39,11 @@ TARGETS: Mapping[str, Target] = {
     "docker-compose": Target("vLLM, docker compose", _vllm.compose),
     "kubernetes": Target("vLLM, Kubernetes", _vllm.kubernetes),
     "vllm-ascend": Target("vLLM-Ascend", _vllm.ascend),
-    "sglang": Target("SGLang", _engines.sglang, _rules.sglang),
-    "text-embeddings-inference": Target("text-embeddings-inference", _engines.tei),
+    "sglang": Target("SGLang", _engines.sglang, _rules.sglang, _rules.pair_of_file),
+    "text-embeddings-inference": Target("text-embeddings-inference", _tei.serve, pair=_rules.pair_of_file),
     "llama.cpp": Target("llama.cpp", _engines.llama_cpp, _rules.llama_cpp),
-    "sentence-transformers": Target("sentence-transformers", _libraries.sentence_transformers, _rules.chat),
-    "transformers": Target("transformers, one Python file", _libraries.transformers, _rules.plain_jinja),
+    "sentence-transformers": Target("sentence-transformers", _libraries.sentence_transformers, _rules.chat, _rules.pair),
+    "transformers": Target("transformers, one Python file", _libraries.transformers, _rules.plain_jinja, _rules.pair),
     "sequence-classification": Target("a converted checkpoint folder", _libraries.sequence, _rules.chat),
     "langchain": Target("LangChain", _clients.langchain),
     "llama-index": Target("LlamaIndex", _clients.llama_index),
@@ -83,9 +87,9 @@ def files(bench: Bench, out: Outgoing) -> Files:
         raise RequestInvalid(f"there is no target {out.target!r}", where="target", hint=hint)
     made = TARGETS[out.target].files(out)
     row = _row(bench, out, out.target)
-    if row.differences:
+    if not row.ok:
         raise PromptInvalid(
-            f"{row.title} would read other tokens: {describe(row.differences[0])}", where="target",
+            f"{row.title}: {row.why_not}", where="target",
             hint="Choose another target, or write the template so that both read the same.",
         )  # fmt: skip
     return made
@@ -102,33 +106,44 @@ def _row(bench: Bench, out: Outgoing, name: str) -> Row:
         target.files(out)
     except WorkbenchError as error:
         return Row(name, target.title, error.message)
-    same, asked, differences, notes = 0, 0, list[Difference](), list[str]()
+    same, asked, why_not, differences, notes = 0, 0, "", list[Difference](), list[str]()
     for golden in out.golden:
-        found = _read(bench, out, target.rule, golden)
+        found = _read(bench, out, target.pair if out.pair else target.rule, golden)
         if isinstance(found, str):
             notes += [found] if found not in notes else []
             continue
         asked += 1
-        if found == golden.encoding.token_ids:
+        if found == read_here(golden):
             same += 1
+        elif found[0] == golden.encoding.token_ids:
+            why_not = TYPES
         elif len(differences) < SHOWN:
-            differences.append(difference(out, golden.case.covers, golden.encoding.token_ids, found))
-    why_not = f"it would read other tokens: {describe(differences[0])}" if differences else ""
+            differences.append(difference(out, golden.case.covers, golden.encoding.token_ids, found[0]))
+    why_not = f"it would read other tokens: {describe(differences[0])}" if differences else why_not
     return Row(name, target.title, why_not, tuple(notes), same, asked, tuple(differences))
 
 
-def _read(bench: Bench, out: Outgoing, rule: Rule, golden: Golden) -> tuple[int, ...] | str:
-    """The ids a target would make of a pair, or why it cannot be asked."""
+def read_here(golden: Golden) -> Read:
+    types = golden.encoding.type_ids
+    return golden.encoding.token_ids, types if any(types) else ()
+
+
+def _read(bench: Bench, out: Outgoing, rule: Rule, golden: Golden) -> Read | str:
+    """What a target would make of a pair, or why it cannot be asked."""
     if rule is _rules.served:  # it is what golden pairs are prompted by
-        return golden.encoding.token_ids
+        return read_here(golden)
     if golden.encoding.media:
         return "pictures and clips are not taken"
     if golden.encoding.cut is not None:
         return "limits in tokens are not kept"
-    if not isinstance(out.scorer, ReadsIds):
-        return "token ids cannot be compared: this model shows none"
-    found = rule(bench, out, golden)
-    return found if isinstance(found, str) else tuple(out.scorer.tokenize(found.text, found.special))
+    match rule(bench, out, golden), out.scorer:
+        case str(said), _:
+            return said
+        case Prompt(text, special), ReadsIds() as scorer:
+            return tuple(scorer.tokenize(text, special)), ()
+        case Two(query, document, from_file), ReadsPairs() as scorer:
+            return scorer.joined(query, document, from_file=from_file)
+    return "token ids cannot be compared: this model shows none"
 
 
 def difference(out: Outgoing, covers: str, golden: tuple[int, ...], found: tuple[int, ...]) -> Difference:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from workbench.export._manifest import Outgoing
+from workbench.export.targets._classes import served
 from workbench.export.targets._scripts import script
 from workbench.export.targets._vllm import example, requests
 from workbench.types import JSON
@@ -38,12 +39,16 @@ def litellm(out: Outgoing) -> Files:
 
 def openapi(out: Outgoing) -> Files:
     """The /rerank route as OpenAPI 3.1, for any generator of clients."""
+    served(out)
     text: JSON = {"type": "string"}
+    read: dict[str, JSON] = {
+        "instruction": {**text, "description": "Left out: the tuned one, which is the template's default."},
+        "chat_template_kwargs": {"type": "object"},
+    }
     body = _object(
         {"model": {**text, "default": out.served}, "query": text, "documents": {"type": "array", "items": text, "minItems": 1},
-         "top_n": {"type": "integer", "default": 0, "description": "0: all of them"},
-         "instruction": {**text, "description": "Left out: the tuned one, which is the template's default."},
-         "chat_template_kwargs": {"type": "object"}, "use_activation": {"type": "boolean", "default": True}},
+         "top_n": {"type": "integer", "default": 0, "description": "0: all of them"}, **({} if out.pair else read),
+         "use_activation": {"type": "boolean", "default": True}},
         "query", "documents",
     )  # fmt: skip
     result = _object(
@@ -59,7 +64,7 @@ def openapi(out: Outgoing) -> Files:
         "responses": {"200": _response(answer, "Documents by falling score."), "400": _response(error, "What was wrong.")},
     }
     shape = {
-        "openapi": "3.1.0", "info": {"title": f"Reranker {out.served}", "version": out.digest[:12]},
+        "openapi": "3.1.0", "info": {"title": f"Reranker {out.served}", "version": (out.digest or "pair")[:12]},
         "servers": [{"url": "http://127.0.0.1:8000"}], "paths": {"/rerank": {"post": route}},
     }  # fmt: skip
     return {"openapi.json": (json.dumps(shape, ensure_ascii=False, indent=1) + "\n").encode(), **requests(out)}
@@ -74,5 +79,6 @@ def _object(properties: dict[str, JSON], *required: str) -> JSON:
 
 
 def _snippet(name: str, out: Outgoing) -> Files:
+    served(out)
     body = example(out)
     return {name: script(name, {"MODEL": out.served, "QUERY": body["query"], "DOCUMENTS": body["documents"]}), **requests(out)}

@@ -9,8 +9,9 @@ import json
 from collections.abc import Mapping
 
 from workbench.export._manifest import Outgoing
+from workbench.export.targets._classes import on_sglang
 from workbench.export.targets._rules import SGLANG_HEAD, stored_prompt
-from workbench.export.targets._vllm import ENTER, example, shell
+from workbench.export.targets._vllm import ENTER, dtype, example, shell
 from workbench.types import PromptInvalid
 
 Files = Mapping[str, bytes]
@@ -19,6 +20,8 @@ PHRASE = ("answer can only be", '"yes"', '"no"')  # by which SGLang knows a temp
 
 def sglang(out: Outgoing) -> Files:
     """The template with SGLang's roles and variable put in front; scored by the probabilities of yes and no."""
+    if out.pair:
+        return _sglang_pair(out)
     if out.scorer.family.labels != ("yes", "no"):
         raise PromptInvalid('SGLang reads the labels "yes" and "no" only')
     if not all(p in out.template.lower() for p in PHRASE):
@@ -40,16 +43,26 @@ def sglang(out: Outgoing) -> Files:
     }
 
 
-def tei(out: Outgoing) -> Files:
-    """Its /rerank joins query and document as the tokenizer's pair."""
-    raise PromptInvalid(
-        "text-embeddings-inference has no score template: it joins query and document as the tokenizer's pair, "
-        f"which {out.scorer.family.name} was not trained on"
+def _sglang_pair(out: Outgoing) -> Files:
+    """A classifier behind /v1/rerank, which answers with a list and the checkpoint's own activation of the logit."""
+    on_sglang(out)
+    line = (
+        f"python3 -m sglang.launch_server --model-path {shell(out.served)} --is-embedding --disable-radix-cache "
+        f"--chunked-prefill-size -1 --attention-backend triton --dtype {dtype(out)} --port 8000"
     )
+    head = "#!/bin/sh\n# Serves this bundle's model with SGLang: /v1/rerank answers with a list of scores.\n"
+    return {
+        "serve-sglang.sh": f"{head}{line}\n".encode(),
+        "request-sglang.json": (json.dumps(example(out), ensure_ascii=False, indent=1) + "\n").encode(),
+    }
 
 
 def llama_cpp(out: Outgoing) -> Files:
     """The prompt as the GGUF entry that llama-server's /rerank reads, {query} and {document} in their places."""
+    if out.pair and any(out.golden[0].encoding.type_ids):
+        raise PromptInvalid("it gives every token the first type, and this model tells query and document apart by theirs")
+    if out.pair:
+        raise PromptInvalid("its conversion writes a tokenizer of its own, which cannot be asked here for its tokens")
     if out.scorer.family.labels != ("yes", "no"):
         raise PromptInvalid('its conversion keeps the rows of "yes" and "no" only')
     prompt = stored_prompt(out)

@@ -9,7 +9,9 @@ import json
 from collections.abc import Mapping
 
 from workbench.export._manifest import Outgoing
+from workbench.export.targets._classes import FOREIGN, architecture
 from workbench.export.targets._scripts import script
+from workbench.export.targets._vllm import example
 from workbench.scorers._ids import ReadsIds
 from workbench.types import JSON, PromptInvalid
 
@@ -20,8 +22,10 @@ SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
 
 def sentence_transformers(out: Outgoing) -> Files:
-    """Files to lie over a copy of the checkpoint, and the script that makes that copy."""
+    """Files to lie over a copy of the checkpoint, and the script that makes that copy; or the script that loads it as it is."""
     _text_only(out)
+    if out.pair:
+        return _as_it_is("crossencoder.py", out)
     true, *false = _label_ids(out)
     head = out.scorer.family.method == "sequence_head"
     modules = [{"idx": 0, "name": "0", "path": "", "type": MODULES}]
@@ -45,6 +49,8 @@ def sentence_transformers(out: Outgoing) -> Files:
 def transformers(out: Outgoing) -> Files:
     """One file with no part of this program in it; it reads template.jinja and manifest.json beside it."""
     _text_only(out)
+    if out.pair:
+        return _as_it_is("rerank.py", out)
     if out.scorer.family.bidirectional:
         raise PromptInvalid("this family reads the mean of all hidden states, which the one file does not do")
     return {"rerank.py": script("rerank.py")}
@@ -57,6 +63,8 @@ def sequence(out: Outgoing) -> Files:
     module takes flat messages, and the tokenizer's default template is the one.
     """
     _text_only(out)
+    if out.pair:
+        raise PromptInvalid("the checkpoint is a sequence classifier already: vLLM takes it as it is")
     if out.scorer.family.method == "sequence_head":
         raise PromptInvalid("the checkpoint is a converted one already")
     return {
@@ -66,6 +74,16 @@ def sequence(out: Outgoing) -> Files:
         "sequence-classification/config_sentence_transformers.json": _json(_declared()),
         "sequence-classification/chat_template.jinja": out.template.encode(),
     }
+
+
+def _as_it_is(name: str, out: Outgoing) -> Files:
+    """A script that loads the checkpoint itself, with nothing laid over it."""
+    if architecture(out) == FOREIGN:
+        raise PromptInvalid("this library runs the checkpoint's own code (trust_remote_code), which no file here turns on")
+    body = example(out)
+    values = {"MODEL": out.served, "REVISION": getattr(out.scorer, "revision", "") or None, "DTYPE": out.scorer.facts().dtype,
+              "LONGEST": out.window, "QUERY": body["query"], "DOCUMENTS": body["documents"]}  # fmt: skip
+    return {name: script(f"pairs/{name}", values)}
 
 
 def _text_only(out: Outgoing) -> None:

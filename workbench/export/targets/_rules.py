@@ -1,6 +1,6 @@
 """The prompt each program makes of a pair by its own rules: Jinja settings, roles, names of variables, special tokens.
 
-Knows nothing of files. A rule answers with the text, or with a sentence on what the program cannot be asked.
+Knows nothing of files. A rule answers with the text or the two texts, or with a sentence on what it cannot be asked.
 """
 
 from __future__ import annotations
@@ -31,12 +31,31 @@ class Prompt:
     special: bool = True
 
 
-Rule = Callable[[Bench, Outgoing, Golden], Prompt | str]
+@dataclass(frozen=True, slots=True)
+class Two:
+    """Query and document for the tokenizer to join; `from_file`: by tokenizer.json and nothing else, always with token types."""
+
+    query: str
+    document: str
+    from_file: bool = False
+
+
+Rule = Callable[[Bench, Outgoing, Golden], Prompt | Two | str]
 
 
 def served(bench: Bench, out: Outgoing, golden: Golden) -> Prompt | str:
     """vLLM's own, by which golden pairs are prompted; its clients send query and documents and nothing else."""
     return Prompt(golden.encoding.prompt.text)
+
+
+def pair(bench: Bench, out: Outgoing, golden: Golden) -> Two | str:
+    """transformers' tokenizer called with both texts."""
+    return Two(*sides(golden))
+
+
+def pair_of_file(bench: Bench, out: Outgoing, golden: Golden) -> Two | str:
+    """The tokenizers library called with both texts, or transformers' tokenizer asked for token types by name."""
+    return Two(*sides(golden), from_file=True)
 
 
 def chat(bench: Bench, out: Outgoing, golden: Golden) -> Prompt | str:

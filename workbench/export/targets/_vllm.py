@@ -10,38 +10,59 @@ import re
 from collections.abc import Mapping
 
 from workbench.export._manifest import Outgoing
+from workbench.export.targets._classes import FOREIGN, architecture, served
 from workbench.export.targets._scripts import script
-from workbench.types import JSON, Family, PromptInvalid
+from workbench.types import JSON, Family
 
 Files = Mapping[str, bytes]
 IMAGE, ASCEND_IMAGE = "vllm/vllm-openai:v0.33.0", "quay.io/ascend/vllm-ascend:v0.23.0-a3"
+CONFIG = """apiVersion: v1
+kind: ConfigMap
+metadata: {{name: reranker-template}}
+data:
+  template.jinja: {template}
+---
+"""
+ANNOTATED = '      annotations: {{template-sha256: "{digest}"}}\n'
+MOUNTED = """          volumeMounts:
+            - {name: template, mountPath: /bundle, readOnly: true}
+      volumes:
+        - name: template
+          configMap: {name: reranker-template}
+"""
 ENTER = 'cd "$(dirname "$0")" || exit 1\n'
 DTYPES = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
 
 
 def serve(out: Outgoing) -> Files:
     """The command, and a request in both spellings."""
-    _served(out)
-    head = "#!/bin/sh\n# Serves this bundle's template with vLLM (0.22 or newer).\n" + ENTER
+    served(out)
+    head = f"#!/bin/sh\n# Serves this bundle's template with vLLM (0.22 or newer).\n{ENTER}"
+    if out.pair:
+        head = "#!/bin/sh\n# Serves this bundle's model with vLLM, and no template in front of it.\n"
     return {"serve.sh": f"{head}{serve_line(out)}\n".encode(), **requests(out)}
 
 
 def offline(out: Outgoing) -> Files:
     """A script that scores without a server."""
-    _served(out)
-    options: dict[str, JSON] = {"model": out.served, "runner": "pooling", "dtype": _dtype(out)} | _length(out)
-    if overrides := hf_overrides(out.scorer.family):
+    served(out)
+    options: dict[str, JSON] = {"model": out.served, "runner": "pooling", "dtype": dtype(out)} | _length(out)
+    if overrides := _overrides(out):
         options["hf_overrides"] = overrides
+    if architecture(out) == FOREIGN:
+        options["trust_remote_code"] = True
     if revision := getattr(out.scorer, "revision", ""):
         options["revision"] = revision
     body = example(out)
-    values = {"OPTIONS": options, "QUERY": body["query"], "DOCUMENTS": body["documents"]}
+    values = {"OPTIONS": options, "TEMPLATE": None if out.pair else "template.jinja", "QUERY": body["query"],
+              "DOCUMENTS": body["documents"]}  # fmt: skip
     return {"offline.py": script("offline.py", values), **requests(out)}
 
 
 def compose(out: Outgoing) -> Files:
     """A service whose template is mounted read-only."""
-    _served(out)
+    served(out)
+    mounted = "" if out.pair else "      - ./template.jinja:/bundle/template.jinja:ro\n"
     command = _yaml_list(arguments(out, "/bundle/template.jinja"), 6)
     text = f"""services:
   reranker:
@@ -51,8 +72,7 @@ def compose(out: Outgoing) -> Files:
     ports: ["8000:8000"]
     ipc: host
     volumes:
-      - ./template.jinja:/bundle/template.jinja:ro
-      - huggingface:/root/.cache/huggingface
+{mounted}      - huggingface:/root/.cache/huggingface
     healthcheck:
       test: ["CMD", "curl", "-f", "http://127.0.0.1:8000/health"]
       interval: 10s
@@ -68,16 +88,10 @@ volumes:
 
 
 def kubernetes(out: Outgoing) -> Files:
-    """A config map with the template's very bytes, a deployment and a service."""
-    _served(out)
+    """A deployment and a service, and a config map with the template's very bytes where there is one."""
+    served(out)
     args = _yaml_list(arguments(out, "/bundle/template.jinja"), 12)
-    text = f"""apiVersion: v1
-kind: ConfigMap
-metadata: {{name: reranker-template}}
-data:
-  template.jinja: {json.dumps(out.template)}
----
-apiVersion: apps/v1
+    text = f"""apiVersion: apps/v1
 kind: Deployment
 metadata: {{name: reranker}}
 spec:
@@ -86,8 +100,7 @@ spec:
   template:
     metadata:
       labels: {{app: reranker}}
-      annotations: {{template-sha256: "{out.digest}"}}
-    spec:
+{ANNOTATED.format(digest=out.digest) if out.digest else ""}    spec:
       containers:
         - name: vllm
           image: {IMAGE}
@@ -96,12 +109,7 @@ spec:
           ports: [{{containerPort: 8000}}]
           readinessProbe: {{httpGet: {{path: /health, port: 8000}}, periodSeconds: 5, failureThreshold: 120}}
           resources: {{limits: {{nvidia.com/gpu: "1"}}}}
-          volumeMounts:
-            - {{name: template, mountPath: /bundle, readOnly: true}}
-      volumes:
-        - name: template
-          configMap: {{name: reranker-template}}
----
+{"" if out.pair else MOUNTED}---
 apiVersion: v1
 kind: Service
 metadata: {{name: reranker}}
@@ -109,20 +117,22 @@ spec:
   selector: {{app: reranker}}
   ports: [{{port: 8000, targetPort: 8000}}]
 """
-    return {"kubernetes.yaml": text.encode(), **requests(out)}
+    config = "" if out.pair else CONFIG.format(template=json.dumps(out.template))
+    return {"kubernetes.yaml": (config + text).encode(), **requests(out)}
 
 
 def ascend(out: Outgoing) -> Files:
     """The same command in vLLM-Ascend's container."""
-    _served(out)
+    served(out)
     line = serve_line(out, "/bundle/template.jinja")
+    mounted = "" if out.pair else ' -v "$(cd "$(dirname "$0")" && pwd):/bundle:ro"'
     text = f"""#!/bin/sh
-# Serves this bundle's template with vLLM-Ascend on the first device.
+# Serves this bundle's {'model' if out.pair else 'template'} with vLLM-Ascend on the first device.
 docker run --rm --shm-size=1g --device /dev/davinci0 --device /dev/davinci_manager \\
   --device /dev/devmm_svm --device /dev/hisi_hdc \\
   -v /usr/local/dcmi:/usr/local/dcmi -v /usr/local/Ascend/driver:/usr/local/Ascend/driver:ro \\
   -v /usr/local/bin/npu-smi:/usr/local/bin/npu-smi -v "$HOME/.cache:/root/.cache" \\
-  -v "$(cd "$(dirname "$0")" && pwd):/bundle:ro" -p 8000:8000 {ASCEND_IMAGE} \\
+ {mounted} -p 8000:8000 {ASCEND_IMAGE} \\
   {line}
 """
     return {"serve-ascend.sh": text.encode(), **requests(out)}
@@ -130,19 +140,28 @@ docker run --rm --shm-size=1g --device /dev/davinci0 --device /dev/davinci_manag
 
 # ---------------------------------------------------------------- arguments
 def serve_line(out: Outgoing, template: str = "template.jinja") -> str:
-    """The `vllm serve` command that loads this template in front of this model."""
+    """The `vllm serve` command that loads this model, and this template in front of it where there is one."""
     model, *rest = arguments(out, template)[1:]
     return " ".join(["vllm serve", shell(model), *map(shell, rest)])
 
 
 def arguments(out: Outgoing, template: str = "template.jinja") -> list[str]:
     """What `python -m vllm.entrypoints.openai.api_server` takes too."""
-    overrides, revision = hf_overrides(out.scorer.family), getattr(out.scorer, "revision", "")
+    overrides, revision = _overrides(out), getattr(out.scorer, "revision", "")
     return [
-        "--model", out.served, *(["--revision", revision] if revision else []), "--runner", "pooling", "--dtype", _dtype(out),
+        "--model", out.served, *(["--revision", revision] if revision else []), "--runner", "pooling", "--dtype", dtype(out),
         *(["--max-model-len", str(out.window)] if _length(out) else []),
-        *(["--hf-overrides", json.dumps(overrides)] if overrides else []), "--chat-template", template,
+        *(["--hf-overrides", json.dumps(overrides)] if overrides else []),
+        *(["--trust-remote-code"] if architecture(out) == FOREIGN else []),
+        *([] if out.pair else ["--chat-template", template]),
     ]  # fmt: skip
+
+
+def _overrides(out: Outgoing) -> dict[str, JSON]:
+    """mGTE checkpoints call themselves New…, which vLLM is told by its own name; the config is code of the checkpoint's."""
+    if architecture(out) == FOREIGN:
+        return {"architectures": ["GteNewForSequenceClassification"]}
+    return hf_overrides(out.scorer.family)
 
 
 def hf_overrides(family: Family) -> dict[str, JSON]:
@@ -160,7 +179,7 @@ def hf_overrides(family: Family) -> dict[str, JSON]:
     }
 
 
-def _dtype(out: Outgoing) -> str:
+def dtype(out: Outgoing) -> str:
     return DTYPES.get(out.scorer.facts().dtype, "auto")
 
 
@@ -169,15 +188,12 @@ def _length(out: Outgoing) -> dict[str, JSON]:
     return {"max_model_len": out.window} if out.variant.limits.max_length else {}
 
 
-def _served(out: Outgoing) -> None:
-    if out.scorer.family.remote:
-        raise PromptInvalid(f"{out.scorer.family.name} is served with its own files: {out.scorer.family.remote}")
-
-
 # ---------------------------------------------------------------- requests
 def requests(out: Outgoing) -> Files:
     """A body that needs nothing but this server, and one that sends an instruction of its own in vLLM's older spelling."""
     body = example(out)
+    if out.pair:
+        return {"request.json": _json(body)}
     word = out.variant.instruction or out.scorer.family.default_instruction
     older = {**body, "chat_template_kwargs": {"instruction": word}} if word else body
     return {"request.json": _json(body), "request-kwargs.json": _json(older)}
