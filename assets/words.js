@@ -5,12 +5,19 @@
   const SHUT = 'script,style,textarea,input,select,code,pre,kbd,[contenteditable],.cm-editor,[role=listbox]';
   const SLOT = /\{(\d+)(t?)\}/g;
   const MOST = 5000; // translations remembered
+  const SHORT = 8; // characters of a pattern's own
   const WORDY = /[A-Za-z]{2}/;
+  const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+  const DATE = new RegExp(`^(\\d{1,2}) (${MONTHS.join('|')})(?: (\\d{4}))?,? (\\d\\d:\\d\\d)$`);
 
   // ---------------------------------------------------------------- the catalog
   let exact = new Map(), byWord = new Map(), loose = [], known = new Map();
   const quoted = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const pattern = (key) => new RegExp(`^${key.split('{}').map((part) => part.split('(s)').map(quoted).join('s?')).join('([^]+?)')}$`);
+  const short = (entry) => entry.size < SHORT && entry.key.startsWith('{}');
+  const pattern = (entry) => { // with so few words of its own, a pattern takes numbers alone, or what the catalog knows
+    const slot = short(entry) && !/\dt\}/.test(entry.other) ? '([\\d.,–+−-]+)' : '([^]+?)';
+    return new RegExp(`^${entry.key.split('{}').map((part) => part.split('(s)').map(quoted).join('s?')).join(slot)}$`);
+  };
   const anchor = (key) => { // the longest word that stands whole in whatever the pattern matches
     const words = key.replace(/[A-Za-z]*(\{\}|\(s\))[A-Za-z]*/g, ' {} ').match(/[A-Za-z]+/g) ?? [];
     return words.sort((a, b) => b.length - a.length)[0];
@@ -30,14 +37,20 @@
     const lists = (text.match(/[A-Za-z]+/g) ?? []).map((word) => byWord.get(word) ?? []);
     for (const list of [...new Set(lists), loose]) for (const entry of list) {
       if (best && entry.size <= best.size) continue;
-      const match = (entry.made ??= pattern(entry.key)).exec(text);
-      if (match) { best = entry; found = match; }
+      const match = (entry.made ??= pattern(entry)).exec(text);
+      if (!match || (short(entry) && [...entry.other.matchAll(SLOT)].some(([, at, own]) => own && !told(match[at])))) continue;
+      best = entry;
+      found = match;
     }
     return best && best.other.replace(SLOT, (_, at, own) => (own ? told(found[at]) ?? found[at] : found[at]));
   };
 
   // ---------------------------------------------------------------- one text
-  const whole = (text) => exact.get(text) ?? matched(text);
+  const dated = (text) => {
+    const [, day, month, year, time] = DATE.exec(text) ?? [];
+    return day ? `${year ? `${year}年` : ''}${MONTHS.indexOf(month) + 1}月${Number(day)}日 ${time}` : null;
+  };
+  const whole = (text) => exact.get(text) ?? dated(text) ?? matched(text);
   const SIGNS = {',': '，', ':': '：', ';': '；', '.': '。', '(': '（', ')': '）'};
   const FRONT = /^(?:[\s,;:·•→✓✕…()–—▸◂×↕=0-9]+)/, BEHIND = /(?:[\s,;:·.…()]+)$/;
   const signs = (text) => text.replace(/[,:;.()] ?/g, (sign) => SIGNS[sign[0]]);
