@@ -219,5 +219,5 @@ def test_what_the_linter_calls_an_error_is_a_reason_not_to_leave(bench: Bench, t
     prove_sound(bench, Variant(str(tiny_qwen3), template_of(own), "x"), QUERY, ROWS)
     lost = own.replace("</think>\\n\\n' -}}", "</think>\\n' -}}")
     assert lost != own
-    with pytest.raises(PromptInvalid, match="E6: The score is read at the last token: .* instead of"):
+    with pytest.raises(PromptInvalid, match=r"E6: The score is read at the last token: .* instead of"):
         prove_sound(bench, Variant(str(tiny_qwen3), template_of(lost), "x"), QUERY, ROWS)
