@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from workbench.lint import _errors, _warnings
 from workbench.lint._evidence import Evidence, Target, gather
-from workbench.lint._finding import Finding, Fix, mend, unwrapped
+from workbench.lint._finding import Finding, Fix, Place, mend, unwrapped
 from workbench.lint._fixes import CANDIDATES
 from workbench.scorers import Scorer
 from workbench.template import Renderer
@@ -62,7 +62,8 @@ def with_fixes(evidence: Evidence, found: Sequence[Finding], renderer: Renderer,
     mended, follow = list[Finding](), set[tuple[str, str]]()
     for finding in found:
         fix, after = _best(evidence, finding, found, renderer, again)
-        mended.append(replace(finding, fix=fix))
+        span = finding.span or (_place(evidence.template, fix.template) if fix and fix.template else None)
+        mended.append(replace(finding, fix=fix, span=span))
         if finding.code == "E3" and fix is not None:
             follow |= {_name(f) for f in found if f.code in ("E1", "E2", "E4")} - {_name(f) for f in after}
     return tuple(f for f in mended if _name(f) not in follow)
@@ -94,6 +95,12 @@ def _best(
 
 def _changing(candidates: Iterator[Fix], evidence: Evidence) -> Iterator[Fix]:
     return (fix for fix in candidates if fix.template != evidence.template)
+
+
+def _place(template: str, mended: str) -> Place | None:
+    """Where a fix changes the template: from the first character to the last one that differ."""
+    changes = [c for c in SequenceMatcher(None, template, mended, autojunk=False).get_opcodes() if c[0] != "equal"]
+    return (changes[0][1], changes[-1][2]) if changes else None
 
 
 def _name(finding: Finding) -> tuple[str, str]:
