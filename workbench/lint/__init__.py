@@ -62,7 +62,7 @@ def with_fixes(evidence: Evidence, found: Sequence[Finding], renderer: Renderer,
     mended, follow = list[Finding](), set[tuple[str, str]]()
     for finding in found:
         fix, after = _best(evidence, finding, found, renderer, again)
-        span = finding.span or (_place(evidence.template, fix.template) if fix and fix.template else None)
+        span = finding.span or (_changed(evidence.template, fix.template) if fix and finding.where == "template" else None)
         mended.append(replace(finding, fix=fix, span=span))
         if finding.code == "E3" and fix is not None:
             follow |= {_name(f) for f in found if f.code in ("E1", "E2", "E4")} - {_name(f) for f in after}
@@ -93,14 +93,21 @@ def _best(
     return (best[1], best[2]) if best else (None, ())
 
 
+def _changed(template: str, mended: str | None) -> Place | None:
+    """The characters of the template that a fix replaces: a fault without a place of its own stands there."""
+    if mended is None:
+        return None
+    start = _shared(template, mended)
+    return start, len(template) - _shared(template[start:][::-1], mended[start:][::-1])
+
+
+def _shared(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
 def _changing(candidates: Iterator[Fix], evidence: Evidence) -> Iterator[Fix]:
     return (fix for fix in candidates if fix.template != evidence.template)
-
-
-def _place(template: str, mended: str) -> Place | None:
-    """Where a fix changes the template: from the first character to the last one that differ."""
-    changes = [c for c in SequenceMatcher(None, template, mended, autojunk=False).get_opcodes() if c[0] != "equal"]
-    return (changes[0][1], changes[-1][2]) if changes else None
 
 
 def _name(finding: Finding) -> tuple[str, str]:
