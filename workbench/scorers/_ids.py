@@ -1,15 +1,19 @@
-"""Prompts that come as a plain text or as token ids: what /classify, /tokenize and /detokenize ask of a checkpoint.
+"""Prompts that come as a plain text or as token ids: what /classify, /pooling, /tokenize and /detokenize ask of a checkpoint.
 
 Knows nothing of templates, pairs or scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-from workbench.types import Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
+from workbench.scorers import Stop
+from workbench.types import Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt, WorkbenchError
+
+Task = Literal["embed", "token_embed", "token_classify"]
+Pooled = list[float] | list[list[float]]  # [dimension], or [tokens, dimension or labels]
 
 
 @runtime_checkable
@@ -20,6 +24,19 @@ class ReadsIds(Protocol):
     def token_names(self, ids: Sequence[int]) -> list[str]: ...  # as the vocabulary writes them
     def detokenize(self, ids: Sequence[int]) -> str: ...
     def from_ids(self, ids: Sequence[int]) -> Encoding: ...
+
+
+@runtime_checkable
+class Pools(Protocol):
+    """A scorer that gives of one text more than a number. A model does one such task, as in vLLM."""
+
+    task: Task | None  # None: a number, as classify gives it
+
+    def pooled(
+        self, batch: Sequence[Encoding], activate: bool, stop: Stop
+    ) -> Iterator[tuple[int, Pooled | WorkbenchError]]:
+        """Yields (position, numbers or the text's error). `activate`: vectors of length one, labels as probabilities."""
+        ...
 
 
 def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collection[int] = ()) -> Encoding:
@@ -37,7 +54,9 @@ def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collect
             hint="Shorten it or set truncate_prompt_tokens.",
         )
     if found := sorted(set(ids) & set(media)):
-        raise PromptInvalid(f"holds the media token {found[0]} without its picture", hint="Send messages instead of ids.")
+        raise PromptInvalid(
+            f"holds the media token {found[0]} without its picture", hint="Send messages instead of ids."
+        )
     pair = Pair(Query("", ()), Document("", ()), (RenderedPrompt(""),), parity="vllm")
     return Encoding(pair, tuple(ids), ((0, 0),) * len(ids))
 
