@@ -86,14 +86,23 @@ def _stale(loop: Loop, tune: Tune) -> dict[str, Any]:
     return {"fn": loop.on_stale, "inputs": [tune.results.scored, *tune.fields], "outputs": tune.results.stale}
 
 
+def _settled(loop: Loop, tune: Tune) -> dict[str, Any]:
+    """Typing and turning the view overlap: whichever answers last must have drawn what is there now."""
+    inputs = [tune.prompt.head, tune.prompt.view, tune.results.scored, *tune.fields]
+    return {"fn": loop.on_settled, "inputs": inputs, "outputs": [tune.prompt.head, tune.prompt.prompt]}
+
+
 def _wire_preview(loop: Loop, tune: Tune) -> None:
     # A Textbox of Gradio 6.31 says `input` at key presses alone: a paste, a cut, Backspace would leave the preview behind.
     boxes, templates = (tune.ask.query, *tune.editors.instructions), tune.editors.templates
     typed = [*(box.change for box in boxes), *(template.input for template in templates), tune.top.target.input]
-    gr.on(typed, **_preview(loop, tune), **LIVE, js=COMPOSED).then(**_stale(loop, tune), **LIVE)
+    drawn = gr.on(typed, **_preview(loop, tune), **LIVE, js=COMPOSED)
+    drawn.then(**_stale(loop, tune), **LIVE)
+    drawn.then(**_settled(loop, tune), **LIVE)
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
     for part in (tune.prompt.head, tune.prompt.prompt):
-        part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+        turned = part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+        turned.then(**_settled(loop, tune), **LIVE)
 
 
 def _wire_intake(loop: Loop, tune: Tune) -> None:
