@@ -15,8 +15,9 @@
   const quoted = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const short = (entry) => entry.size < SHORT && entry.key.startsWith('{}');
   const pattern = (entry) => { // with so few words of its own, a pattern takes numbers alone, or what the catalog knows
-    const slot = short(entry) && !/\dt\}/.test(entry.other) ? '([\\d.,–+−-]+)' : '([^]+?)';
-    return new RegExp(`^${entry.key.split('{}').map((part) => part.split('(s)').map(quoted).join('s?')).join(slot)}$`);
+    const parts = entry.key.split('{}'), few = short(entry) && !/\dt\}/.test(entry.other);
+    const slot = (next) => (few || /^ [a-z ]+\(s\)/.test(next) ? '([\\d.,–+−-]+)' : '([^]+?)'); // rows and tokens are counted
+    return new RegExp(`^${parts.map((part, at) => (at ? slot(part) : '') + part.split('(s)').map(quoted).join('s?')).join('')}$`);
   };
   const anchor = (key) => { // the longest word that stands whole in whatever the pattern matches
     const words = key.replace(/[A-Za-z]*(\{\}|\(s\))[A-Za-z]*/g, ' {} ').match(/[A-Za-z]+/g) ?? [];
@@ -50,15 +51,20 @@
     const [, day, month, year, time] = DATE.exec(text) ?? [];
     return day ? `${year ? `${year}年` : ''}${MONTHS.indexOf(month) + 1}月${Number(day)}日 ${time}` : null;
   };
-  const whole = (text) => exact.get(text) ?? dated(text) ?? matched(text);
+  const whole = (text) => {
+    const found = exact.get(text) ?? dated(text);
+    if (found || !text.endsWith('.')) return found ?? matched(text);
+    const stopped = exact.get(text.slice(0, -1)) ?? matched(text) ?? matched(text.slice(0, -1));
+    return stopped && (/[。.]$/.test(stopped) ? stopped : `${stopped}。`);
+  };
   const SIGNS = {',': '，', ':': '：', ';': '；', '.': '。', '(': '（', ')': '）'};
-  const FRONT = /^(?:[\s,;:·•→✓✕…()–—▸◂×↕=0-9]+)/, BEHIND = /(?:[\s,;:·.…()]+)$/;
+  const FRONT = /^(?:[\s.,;:·•→✓✕…()–—▸◂×↕=]+)/, BEHIND = /(?:[\s,;:·.…()]+)$/;
   const signs = (text) => text.replace(/[,:;.()] ?/g, (sign) => SIGNS[sign[0]]);
   const peeled = (text) => { // a list's commas, a finding's mark, the full stop that a caller added
     const front = FRONT.exec(text)?.[0] ?? '', behind = BEHIND.exec(text.slice(front.length))?.[0] ?? '';
     const bare = text.slice(front.length, text.length - behind.length);
     const found = bare && bare !== text && whole(bare);
-    return found ? (/\d/.test(front) ? front : signs(front)) + found + signs(behind) : null;
+    return found ? signs(front) + found + signs(behind) : null;
   };
   const sentences = (text) => { // one sentence after another, the longest run that the catalog knows first
     const parts = text.split(/(?<=[.!?。？！](?:['")”])?) +/);
