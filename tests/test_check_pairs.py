@@ -53,7 +53,7 @@ class Stub:
 
     def __init__(self, rows: list[Row], scorer: Any, make: Callable[[Row], Answer]) -> None:
         self.rows, self.make, self.tei, self.shift, self.shows = rows, make, False, 0, True
-        self._ids = lambda text: scorer.joined(text, "")[0][1:-2]  # without what the tokenizer puts around two texts
+        self._ids = lambda text: scorer._tokens.plain(text, specials=False)
 
     def __call__(self, path: str, body: Row) -> Response:
         if path == "/info" and self.tei:
@@ -143,9 +143,9 @@ def test_sides_that_change_places_are_named(ask: Any) -> None:
 def test_what_is_cut_or_refused_is_another_pair(ask: Any, tei: bool) -> None:
     code, report = ask(lambda row: (len(row["token_ids"]) - 1, row["logit"] + 1), tei=tei)
     assert code == 1 and report["causes"] == ["other pair"]
-    code, report = ask(lambda row: (5, math.nan) if row["covers"] == "longest" else right(row), tei=tei)
+    code, report = ask(lambda row: (5, math.nan) if row["covers"] == "scripts" else right(row), tei=tei)
     (bad,) = [r for r in report["rows"] if r["wrong"]]
-    assert code == 1 and bad["covers"] == "longest" and bad["refused"] and report["causes"] == ["other pair"]
+    assert code == 1 and bad["covers"] == "scripts" and bad["refused"] and report["causes"] == ["other pair"]
 
 
 def test_half_precision_warns_and_fails_when_strict(ask: Any, rows: list[Row]) -> None:

@@ -312,11 +312,11 @@ def test_the_transformers_file_gives_the_golden_scores(made: dict[str, Path], ou
         assert reranker.logit(query, document) == pytest.approx(golden.score.logit, abs=1e-4)
     with pytest.raises(ValueError, match="tokens long, and"):
         reranker.logit("a", "cat " * 600)
-    command = [sys.executable, str(made["transformers"] / "rerank.py")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    logits = [row["logit"] for row in json.loads(done.stdout)]
+    said = io.StringIO()
+    with redirect_stdout(said):
+        script["main"]([json.dumps({"query": script["QUERY"], "documents": script["DOCUMENTS"]})])
     given = {g.case.document.id: g.score.logit for g in out.golden if g.case.covers == "given"}
-    assert logits == pytest.approx([given[r.id] for r in ROWS], abs=1e-4), done.stderr
+    assert [row["logit"] for row in json.loads(said.getvalue())] == pytest.approx([given[r.id] for r in ROWS], abs=1e-4)
 
 
 def test_a_bundle_may_hold_no_document_of_the_callers(bench: Bench, bert: Path) -> None:

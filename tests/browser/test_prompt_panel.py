@@ -87,8 +87,7 @@ def test_the_switches_keep_the_focus_and_order_the_documents(page: Page) -> None
     expect(page.locator("#preview-head [data-do=order]")).to_have_attribute("aria-pressed", "true")
     first = page.locator("#preview-head .ell").inner_text()
     climbs = page.locator("#lists .card[data-side=b]:has(.mv)").evaluate_all(
-        "all => all.map(c => [Math.abs(parseInt(c.querySelector('.mv').textContent.slice(1))),"
-        " c.querySelector('.ell').textContent])"
+        "all => all.map(c => [+c.querySelector('.mv').textContent.slice(1), c.querySelector('.ell').textContent])"
     )
     most = max(n for n, _ in climbs)
     assert first in [label for n, label in climbs if n == most]

@@ -236,8 +236,9 @@ def test_foreign_text_stays_text_and_is_not_translated(view: str) -> None:
     text = f"{HOSTILE}\n\u202e{HOSTILE}"
     item = made(text, [(99, 0, 4), *[(i, i, i + 1) for i in range(4, len(text))]])
     other = made(text[::-1], [(i, i, i + 1) for i in range(len(text))])
+    reader = Reader({99}, lambda _: HOSTILE, True)
     drawn = {
-        "tokens": lambda: tokens_html({"a": item, "b": other}, align(item.token_ids, other.token_ids), Reader({99}, lambda _: HOSTILE, True)),
+        "tokens": lambda: tokens_html({"a": item, "b": other}, align(item.token_ids, other.token_ids), reader),
         "diff": lambda: diff(item, other, Source(HOSTILE, HOSTILE), Source(text, "x")),
         "budget": lambda: rows_html({"a": [item], "b": [PromptInvalid(HOSTILE)]}, [HOSTILE], 10, 0, 0),
         "head": lambda: preview_head.head_html(Head("prompt", "b", 0, 0, "listed", [HOSTILE])),

@@ -16,7 +16,7 @@ from workbench.noise import Floor
 from workbench.paste import read_paste
 from workbench.pool import LEXICAL, Bench
 from workbench.ranking import ranking
-from workbench.types import Document, Query, Text
+from workbench.types import Document, Encoding, Query, Text, Variant
 from workbench.ui.figures import Face, numbers
 from workbench.ui.loop import Loop
 from workbench.ui.outcome import MOST, TYPING, Outcome, with_tile
@@ -224,14 +224,18 @@ def test_the_noise_is_measured_behind_the_result_and_the_views_follow(loop: Loop
     assert scored(loop, values).run.floor.measured  # the next run knows it
 
 
-def test_noise_waits_for_runs(loop: Loop, bench: Bench, values: list[Any], tmp_path: Path) -> None:
+def test_noise_gives_way_to_a_run_that_begins(loop: Loop, bench: Bench, values: list[Any], tmp_path: Path) -> None:
     own = Loop(bench, tmp_path)
+    own.stops.start("a page that was closed and never said so")
+    later = own.stops.later()
+    assert not later()
+    scorer = bench.pool.get(LEXICAL)
+    found = [e for e in bench.preview(Variant(LEXICAL), QUERY, [Document("d", (Text("t"),))] * 2) if isinstance(e, Encoding)]
     _, ended = own.stops.start("somebody")
-    Review(own).on_noise(*values)
-    assert own.floors.wanted(bench.pool.get(LEXICAL))
+    assert later() and not own.floors.learn(scorer, found, later).measured and own.floors.wanted(scorer)
     ended()
     Review(own).on_noise(*values)
-    assert not own.floors.wanted(bench.pool.get(LEXICAL))
+    assert not own.floors.wanted(scorer)
 
 
 def test_what_is_judged_is_saved_and_can_be_pasted_back(loop: Loop, bench: Bench, values: list[Any]) -> None:

@@ -37,9 +37,7 @@ def roles(e: Evidence) -> Iterator[Finding]:
     if e.probes is None or _same_tokens(e):
         return
     for role in e.probes.roles:
-        sentence = (
-            f"No message has the role `{role}`, only `query` and `document`: what waits for it is never rendered."
-        )
+        sentence = f"No message has the role `{role}`: what waits for one is never rendered."
         yield Finding("E3", sentence, span=_quoted(e.template, role))
     if e.probes.parts:
         yield Finding(
@@ -67,10 +65,8 @@ def tail(e: Evidence) -> Iterator[Finding]:
     end = (len(e.template.rstrip()) - 1, len(e.template.rstrip()))
     last, own = here.token_ids[-1], there.token_ids[-1]
     if last != own:
-        words = (
-            f"`{_shown(e.token(last))}` ({last}), and the model's own prompt ends in `{_shown(e.token(own))}` ({own})"
-        )
-        yield Finding("E6", f"The score is read at the last token: it is {words}.", span=end)
+        words = f"`{_shown(e.token(last))}` ({last}) instead of `{_shown(e.token(own))}` ({own})"
+        yield Finding("E6", f"The score is read at the last token: {words}.", span=end)
     elif missing := _missing(e, here, there):
         yield Finding("E6", f"The end of the model's own prompt is missing: `{_shown(missing)}`.", span=end)
 

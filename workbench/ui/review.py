@@ -71,14 +71,14 @@ class Review:
 
     # ------------------------------------------------------------ noise
     def on_noise(self, *values: Any) -> None:
-        """Measures the model in use unless that was done; gives way to any run, and is tried again after it."""
+        """Measures the model in use unless that was done; gives way to any run that begins, and is tried again after it."""
         try:
-            scorer, busy = self.loop.bench.pool.get(values[0]), self.loop.stops.busy
-            if not self.loop.floors.wanted(scorer) or busy():
+            scorer, later = self.loop.bench.pool.get(values[0]), self.loop.stops.later()
+            if not self.loop.floors.wanted(scorer):
                 return
             asked = desk.read(self.loop.bench, *values)
             found = self.loop.bench.preview(asked.variants["b"], asked.query, asked.rows[:64])
-            self.loop.floors.learn(scorer, [e for e in found if isinstance(e, Encoding)], busy)
+            self.loop.floors.learn(scorer, [e for e in found if isinstance(e, Encoding)], later)
         except WorkbenchError:
             return  # what cannot be rendered now has been said where it stands
 

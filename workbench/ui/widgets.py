@@ -100,13 +100,14 @@ class Stops:
     """Which sessions asked their run to end. It holds names of sessions and nothing of what they do."""
 
     def __init__(self) -> None:
-        self._lock, self._runs = threading.Lock(), dict[str, list[threading.Event]]()
+        self._lock, self._runs, self._begun = threading.Lock(), dict[str, list[threading.Event]](), 0
 
     def start(self, session: str) -> tuple[Callable[[], bool], Callable[[], None]]:
         """(is it to stop, it has ended) for a run that begins now."""
         signal = threading.Event()
         with self._lock:
             self._runs.setdefault(session, []).append(signal)
+            self._begun += 1
 
         def ended() -> None:
             with self._lock:
@@ -118,10 +119,11 @@ class Stops:
 
         return signal.is_set, ended
 
-    def busy(self) -> bool:
-        """Whether anybody's run is on."""
+    def later(self) -> Callable[[], bool]:
+        """Whether anybody began a run after this was asked; a run whose page is gone may never say that it ended."""
         with self._lock:
-            return bool(self._runs)
+            before = self._begun
+        return lambda: self._begun != before
 
     def ask(self, session: str) -> None:
         with self._lock:
