@@ -1,8 +1,9 @@
 // The page's second language: a catalog in the head translates what is read, and never what is scored.
 // Text under translate="no", in fields and in editors stays as it is; the English is kept beside, so the way back is exact.
 (() => {
-  const ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'];
+  const ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'], READ = new Set(ATTRIBUTES);
   const SHUT = 'script,style,textarea,input,select,code,pre,kbd,[contenteditable],.cm-editor,[role=listbox]';
+  const SHUT_TAGS = new Set('TEXTAREA INPUT SELECT CODE PRE KBD'.split(' ')); // the same, quicker to ask of every element
   const SLOT = /\{(\d+)(t?)\}/g;
   const MOST = 5000; // translations remembered
   const SHORT = 8; // characters of a pattern's own
@@ -135,7 +136,9 @@
     before.set(element, {...all, [name]: {was, now}});
     element.setAttribute(name, now);
   };
-  const attributes = (element) => { for (const name of ATTRIBUTES) if (element.hasAttribute(name)) attribute(element, name); };
+  const attributes = (element) => { for (const {name} of [...element.attributes]) if (READ.has(name)) attribute(element, name); };
+  const shut = (element) => SHUT_TAGS.has(element.nodeName) || element.hasAttribute('contenteditable') ||
+    element.classList.contains('cm-editor') || element.getAttribute('role') === 'listbox';
   const said = (element) => { // a sentence with foreign words in <code>: whole, so that its order may change around them
     if ([...element.childNodes].some((n) => n.nodeType !== 3 && n.nodeName !== 'CODE')) return false;
     const codes = [...element.children];
@@ -157,13 +160,12 @@
   };
   const walk = (node, on) => {
     if (node.nodeType === 3) { if (on) text(node); return; }
-    if (node.nodeType !== 1) return;
+    if (node.nodeType !== 1 || node.nodeName === 'SCRIPT' || node.nodeName === 'STYLE') return;
     const mark = node.getAttribute('translate');
     const here = mark === 'yes' || (on && mark !== 'no');
-    if (node.matches('script,style')) return;
-    if (here) attributes(node); // a field's own name and hint are read, what it holds is not
-    const inside = here && !node.matches(SHUT);
-    if (inside && node.matches('.said') && said(node)) return;
+    if (here || (on && /^(INPUT|TEXTAREA)$/.test(node.nodeName))) attributes(node); // a field's name and hint are ours
+    const inside = here && !shut(node);
+    if (inside && node.classList.contains('said') && said(node)) return;
     for (let child = node.firstChild; child; child = child.nextSibling) walk(child, inside);
   };
   const back = (node) => {

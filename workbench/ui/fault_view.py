@@ -22,7 +22,7 @@ def fault_html(side: str, error: TemplateInvalid, body: str, special_tokens: Ite
     names = " ".join(f"<code>{esc(name)}</code>" for name in (*VARIABLES, *sorted(special_tokens)))
     return (
         f'<div class="fault" role="alert"><p class="error"><b>{side.upper()}</b> <span>{place}</span> '
-        f'<span>{esc(error.message)}</span></p>{drawn}'
+        f'<span translate="no">{esc(error.message)}</span></p>{drawn}'
         f'<p class="muted"><span>There are the variables</span> <span translate="no">{names}</span></p></div>'
     )
 
