@@ -72,7 +72,7 @@
   }, true);
   document.addEventListener('keydown', (event) => {
     const field = event.key === 'Escape' && !event.isComposing && event.target.closest?.(FIELD);
-    if (field && !document.querySelector('dialog[open],[role=listbox],.cm-tooltip')) field.blur();
+    if (field && field.getAttribute('aria-expanded') !== 'true' && !document.querySelector('dialog[open],.cm-tooltip')) field.blur();
   });
 
   let led = 0; // when g was pressed
