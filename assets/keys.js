@@ -1,5 +1,6 @@
 // The sheet of all keys, and those that belong to no part: g and a digit for a tab, d for the prompt's Diff view, ? for the sheet.
-// Letters are off while anything is typed; parts keep their own keys in their own scripts.
+// Letters are off while anything is typed: Escape leaves a field, and Tab leaves an editor too, where Gradio would indent.
+// Parts keep their own keys in their own scripts.
 (() => {
   const KEYS = [
     [['Ctrl', 'Enter'], 'score'],
@@ -13,6 +14,7 @@
     [['Enter'], 'open the card'],
     [['d'], 'the Diff view of the prompt'],
     [['/'], 'the filter of the results'],
+    [['Esc'], 'leave a field, close a sheet'],
     [['?'], 'this sheet'],
   ];
   const FIELD = 'input,textarea,select,[contenteditable=true],.cm-content';
@@ -63,6 +65,15 @@
     const now = document.querySelector('#preview-head .views')?.dataset.view;
     document.querySelector(`#preview-head [data-tab=${now === 'diff' ? 'prompt' : 'diff'}]`)?.click();
   };
+
+  window.addEventListener('keydown', (event) => {
+    if (event.key !== 'Tab' || event.ctrlKey || event.altKey || !event.target.closest?.('.cm-content')) return;
+    if (!document.querySelector('.cm-tooltip-autocomplete')) event.stopImmediatePropagation(); // the browser moves on
+  }, true);
+  document.addEventListener('keydown', (event) => {
+    const field = event.key === 'Escape' && !event.isComposing && event.target.closest?.(FIELD);
+    if (field && field.getAttribute('aria-expanded') !== 'true' && !document.querySelector('dialog[open],.cm-tooltip')) field.blur();
+  });
 
   let led = 0; // when g was pressed
   document.addEventListener('keydown', (event) => {

@@ -1,8 +1,9 @@
 // The page's second language: a catalog in the head translates what is read, and never what is scored.
 // Text under translate="no", in fields and in editors stays as it is; the English is kept beside, so the way back is exact.
 (() => {
-  const ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'];
+  const ATTRIBUTES = ['title', 'aria-label', 'placeholder', 'alt'], READ = new Set(ATTRIBUTES);
   const SHUT = 'script,style,textarea,input,select,code,pre,kbd,[contenteditable],.cm-editor,[role=listbox]';
+  const SHUT_TAGS = new Set('TEXTAREA INPUT SELECT CODE PRE KBD'.split(' ')); // the same, quicker to ask of every element
   const SLOT = /\{(\d+)(t?)\}/g;
   const MOST = 5000; // translations remembered
   const SHORT = 8; // characters of a pattern's own
@@ -15,8 +16,9 @@
   const quoted = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const short = (entry) => entry.size < SHORT && entry.key.startsWith('{}');
   const pattern = (entry) => { // with so few words of its own, a pattern takes numbers alone, or what the catalog knows
-    const slot = short(entry) && !/\dt\}/.test(entry.other) ? '([\\d.,–+−-]+)' : '([^]+?)';
-    return new RegExp(`^${entry.key.split('{}').map((part) => part.split('(s)').map(quoted).join('s?')).join(slot)}$`);
+    const parts = entry.key.split('{}'), few = short(entry) && !/\dt\}/.test(entry.other);
+    const slot = (next) => (few || /^ [a-z ]+\(s\)/.test(next) ? '([\\d.,–+−-]+)' : '([^]+?)'); // rows and tokens are counted
+    return new RegExp(`^${parts.map((part, at) => (at ? slot(part) : '') + part.split('(s)').map(quoted).join('s?')).join('')}$`);
   };
   const anchor = (key) => { // the longest word that stands whole in whatever the pattern matches
     const words = key.replace(/[A-Za-z]*(\{\}|\(s\))[A-Za-z]*/g, ' {} ').match(/[A-Za-z]+/g) ?? [];
@@ -50,15 +52,20 @@
     const [, day, month, year, time] = DATE.exec(text) ?? [];
     return day ? `${year ? `${year}年` : ''}${MONTHS.indexOf(month) + 1}月${Number(day)}日 ${time}` : null;
   };
-  const whole = (text) => exact.get(text) ?? dated(text) ?? matched(text);
+  const whole = (text) => {
+    const found = exact.get(text) ?? dated(text);
+    if (found || !text.endsWith('.')) return found ?? matched(text);
+    const stopped = exact.get(text.slice(0, -1)) ?? matched(text) ?? matched(text.slice(0, -1));
+    return stopped && (/[。.]$/.test(stopped) ? stopped : `${stopped}。`);
+  };
   const SIGNS = {',': '，', ':': '：', ';': '；', '.': '。', '(': '（', ')': '）'};
-  const FRONT = /^(?:[\s,;:·•→✓✕…()–—▸◂×↕=0-9]+)/, BEHIND = /(?:[\s,;:·.…()]+)$/;
+  const FRONT = /^(?:[\s.,;:·•→✓✕…()–—▸◂×↕=]+)/, BEHIND = /(?:[\s,;:·.…()]+)$/;
   const signs = (text) => text.replace(/[,:;.()] ?/g, (sign) => SIGNS[sign[0]]);
   const peeled = (text) => { // a list's commas, a finding's mark, the full stop that a caller added
     const front = FRONT.exec(text)?.[0] ?? '', behind = BEHIND.exec(text.slice(front.length))?.[0] ?? '';
     const bare = text.slice(front.length, text.length - behind.length);
     const found = bare && bare !== text && whole(bare);
-    return found ? (/\d/.test(front) ? front : signs(front)) + found + signs(behind) : null;
+    return found ? signs(front) + found + signs(behind) : null;
   };
   const sentences = (text) => { // one sentence after another, the longest run that the catalog knows first
     const parts = text.split(/(?<=[.!?。？！](?:['")”])?) +/);
@@ -129,7 +136,9 @@
     before.set(element, {...all, [name]: {was, now}});
     element.setAttribute(name, now);
   };
-  const attributes = (element) => { for (const name of ATTRIBUTES) if (element.hasAttribute(name)) attribute(element, name); };
+  const attributes = (element) => { for (const {name} of [...element.attributes]) if (READ.has(name)) attribute(element, name); };
+  const shut = (element) => SHUT_TAGS.has(element.nodeName) || element.hasAttribute('contenteditable') ||
+    element.classList.contains('cm-editor') || element.getAttribute('role') === 'listbox';
   const said = (element) => { // a sentence with foreign words in <code>: whole, so that its order may change around them
     if ([...element.childNodes].some((n) => n.nodeType !== 3 && n.nodeName !== 'CODE')) return false;
     const codes = [...element.children];
@@ -151,13 +160,12 @@
   };
   const walk = (node, on) => {
     if (node.nodeType === 3) { if (on) text(node); return; }
-    if (node.nodeType !== 1) return;
+    if (node.nodeType !== 1 || node.nodeName === 'SCRIPT' || node.nodeName === 'STYLE') return;
     const mark = node.getAttribute('translate');
     const here = mark === 'yes' || (on && mark !== 'no');
-    if (node.matches('script,style')) return;
-    if (here) attributes(node); // a field's own name and hint are read, what it holds is not
-    const inside = here && !node.matches(SHUT);
-    if (inside && node.matches('.said') && said(node)) return;
+    if (here || (on && /^(INPUT|TEXTAREA)$/.test(node.nodeName))) attributes(node); // a field's name and hint are ours
+    const inside = here && !shut(node);
+    if (inside && node.classList.contains('said') && said(node)) return;
     for (let child = node.firstChild; child; child = child.nextSibling) walk(child, inside);
   };
   const back = (node) => {

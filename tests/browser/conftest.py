@@ -75,8 +75,9 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
     contexts = []
 
     def opened(
-        width: int = 1280, height: int = 720, scheme: str = "light", live: bool = False, ranked: bool = True
-    ) -> Page:
+        width: int = 1280, height: int = 720, scheme: str = "light", live: bool = False, ranked: bool = True,
+        at: str = "", moved: str = "moved",
+    ) -> Page:  # fmt: skip
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
@@ -86,12 +87,12 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         _watch(page, address, problems)
-        page.goto(address)
+        page.goto(address + at)
         expect(page.locator("#tray .doc-row")).to_have_count(7, timeout=PATIENCE)
         if not ranked:  # for what does not wait for scores either
             return page
         expect(page.locator("#lists .card[data-side=b]")).to_have_count(7, timeout=PATIENCE)
-        expect(page.locator("#verdict")).to_contain_text("moved", timeout=PATIENCE)
+        expect(page.locator("#verdict")).to_contain_text(moved, timeout=PATIENCE)
         return page
 
     yield opened

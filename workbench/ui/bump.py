@@ -108,7 +108,7 @@ def _column(past: Past, at: int, current: bool, height: int) -> str:
     told = " ".join(past.typed("b")[1].split())
     title = f"{time.strftime('%d %b %H:%M', time.localtime(past.kept.at))} · {past.kept.name or told}"
     return (
-        f'<g class="col{" on" if current else ""}" data-do="open" data-run="{esc(past.kept.id)}"><title>{esc(title)}</title>'
+        f'<g class="col{" on" if current else ""}" data-do="open" data-run="{esc(past.kept.id)}"><title translate="no">{esc(title)}</title>'
         f'<rect x="{_x(at) - 24}" y="0" width="48" height="{height}" rx="6"/>'
         f'<text x="{_x(at)}" y="14" text-anchor="middle">{when}</text></g>'
     )
@@ -128,7 +128,7 @@ def _track(track: Track, count: int) -> str:
     title = f"{track.label}: {' → '.join(str(r) if r else '–' for r in track.ranks)}"
     end = track.ranks[-1]
     label = (
-        f'<text x="{_x(count - 1) + 12}" y="{_y(end) + 4}">{esc(shorten(track.label, 30))}</text>'
+        f'<text translate="no" x="{_x(count - 1) + 12}" y="{_y(end) + 4}">{esc(shorten(track.label, 30))}</text>'
         if end and end <= ROWS
         else ""
     )

@@ -77,7 +77,7 @@ def _dot(move: Move, face: Face, at: tuple[float, float], place: tuple[float, fl
     title = f"{face.label}: A {move.logit_a:.3f}, B {move.logit_b:.3f}"
     x, anchor = (place[1], "end") if place[0] < at[0] else (place[0], "start")
     return (
-        f'<g class="dot {kind}" data-doc="{esc(move.document.id)}"><title>{esc(title)}</title>'
+        f'<g class="dot {kind}" data-doc="{esc(move.document.id)}"><title translate="no">{esc(title)}</title>'
         f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="5"/>'
-        f'<text x="{x:.1f}" y="{place[2]:.1f}" text-anchor="{anchor}">{esc(label)}</text></g>'
+        f'<text translate="no" x="{x:.1f}" y="{place[2]:.1f}" text-anchor="{anchor}">{esc(label)}</text></g>'
     )

@@ -112,7 +112,7 @@ def _row(listing: Listing, number: int, item: Item, numbers: Mapping[str, int], 
 def _bad(item: Item) -> str:
     message, where, hint = item["error"]
     why = sentence(RequestInvalid(message, where=where, hint=hint))
-    return f'<span class="th th-bad" aria-hidden="true">!</span><span class="d-why" translate="no">{why}</span>'
+    return f'<span class="th th-bad" aria-hidden="true">!</span><span class="d-why">{why}</span>'
 
 
 def _grades(item: Item) -> str:

@@ -60,13 +60,13 @@ def targets_html(rows: Sequence[TargetRow], chosen: str, pairs: int) -> str:
 def _target(row: TargetRow, chosen: bool) -> str:
     said = row.why_not or f"{row.same} of {row.asked} pairs equal" + "".join(f"; {n}" for n in row.notes)
     differences = "".join(
-        f'<li class="mono">{esc(d.covers)}, token {d.at}: {_ids(d.golden)} → {_ids(d.target)}</li>'
+        f'<li class="mono" translate="no">{esc(d.covers)}, token {d.at}: {_ids(d.golden)} → {_ids(d.target)}</li>'
         for d in row.differences
     )
     inner = f"<ul>{differences}</ul>" if chosen and differences else ""
     mark = "✓" if row.ok else "✗"
     return (
-        f'<li data-target="{esc(row.name)}" data-ok="{int(row.ok)}"><span>{mark}</span> <b>{esc(row.title.replace("`", ""))}</b> '
+        f'<li data-target="{esc(row.name)}" data-ok="{int(row.ok)}"><span>{mark}</span> <b translate="no">{esc(row.title.replace("`", ""))}</b> '
         f'<span class="muted">{esc(said)}</span>{inner}</li>'
     )
 
@@ -84,8 +84,8 @@ def _file(name: str, data: bytes, about: str) -> str:
     if len(text) > MOST:
         text = text[:MOST] + "\n…"
     return (
-        f'<section class="sheet file" data-file="{esc(name)}"><header class="head"><b class="mono">{esc(name)}</b>'
+        f'<section class="sheet file" data-file="{esc(name)}"><header class="head"><b class="mono" translate="no">{esc(name)}</b>'
         f'<span class="muted">{esc(about)}</span><span class="grow"></span>'
         f'<span class="muted">{len(data):,} bytes</span>'
-        f'<button type="button" class="small" data-copy>Copy</button></header><pre class="mono">{esc(text)}</pre></section>'
+        f'<button type="button" class="small" data-copy>Copy</button></header><pre class="mono" translate="no">{esc(text)}</pre></section>'
     )

@@ -62,7 +62,7 @@ def _part(library: Library, part: ContentPart) -> str:
                 return f'<p class="full" dir="auto" translate="no">{esc(part.text)}</p>'
             case Image():
                 small = _jpeg(library.thumbnail(part, HEIGHT))
-                return _figure(f'<img alt="{esc(part.source or "picture")}" src="{small}">', part)
+                return _figure(f'<img translate="no" alt="{esc(part.source or "picture")}" src="{small}">', part)
             case Video():
                 return _clip(library, part)
     except WorkbenchError as error:
@@ -81,7 +81,7 @@ def _clip(library: Library, part: Video) -> str:
             f"is too large to be played here ({facts.seconds:.0f} s)", where=part.source, hint="The frames below are what counts."
         )
     if url.startswith("data:image"):
-        return _figure(f'<img alt="{esc(part.source or "clip")}" src="{url}">', part)
+        return _figure(f'<img translate="no" alt="{esc(part.source or "clip")}" src="{url}">', part)
     return _figure(f'<video controls loop muted playsinline preload="metadata" src="{url}"></video>', part)
 
 

@@ -27,13 +27,13 @@ def lint_html(
         if not any(finding.error for finding in found):
             rows.insert(
                 0,
-                f'<div class="finding error" role="alert"><span class="said" translate="no">✕ {sentence(outcome)}</span></div>',
+                f'<div class="finding error" role="alert"><span class="said">✕ {sentence(outcome)}</span></div>',
             )
         return f'<div data-broken="{side}" data-kind="{kind}">{_folded(rows)}</div>'
     if not any(finding.error for finding in found):
         rows.insert(
             0,
-            f'<div class="finding"><span class="ok">✓ renders</span><span class="muted" translate="no">{esc(tail)}</span></div>',
+            f'<div class="finding"><span class="ok">✓ renders</span><span class="muted">{esc(tail)}</span></div>',
         )
     return _folded(rows) + _marked(side, found, template)
 

@@ -12,18 +12,18 @@ from workbench.scorers import Scorer
 from workbench.types import Encoding, WorkbenchError
 from workbench.ui.figures import esc, sentence, shorten
 
-BRAND = '<span class="brand">Rerank Workbench</span>'
+BRAND = '<span class="brand" translate="no">Rerank Workbench</span>'
 KEYS = '<button type="button" class="pill" data-keys aria-label="keys" aria-haspopup="dialog">?</button>'
 LANGUAGE = '<button type="button" class="pill" data-language-switch lang="zh-CN" translate="no">中文</button>'
 THEME = '<button type="button" class="pill" data-theme-switch aria-label="light or dark">◐</button>'
 DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 HINTS = '<span class="hints"><b>1</b> edit B <b>2</b> Ctrl+Enter <b>3</b> Keep B</span>'
-HOW_TO = "For real work type a model above: <code>Qwen/Qwen3-VL-Reranker-2B</code>, or a folder."
+HOW_TO = 'For real work type a model above: <code translate="no">Qwen/Qwen3-VL-Reranker-2B</code>, or a folder.'
 
 
 def knows_html(scorer: Scorer, shipped: Path | None) -> str:
     """One line: what the model in use knows, and how to load another."""
-    name = f"<b>{esc(_short(scorer.name))}</b>"
+    name = f'<b translate="no">{esc(_short(scorer.name))}</b>'
     if shipped is not None and scorer.name in (shipped.name, str(shipped)):
         return f"{name} knows coloured shapes, their motion and their captions, nothing else. {HOW_TO}"
     if scorer.facts().dtype == "none":
@@ -41,8 +41,8 @@ def status_html(scorer: Scorer) -> str:
     title = f"{scorer.name}: {facts.parameters:,} parameters. {facts.note}".strip()
     note = f'<span class="note">{esc(facts.note)}</span>' if facts.note and facts.dtype != "none" else ""
     return (
-        f'<span class="pill" title="{esc(title)}"><span class="dot">●</span> {esc(_short(scorer.name))} · {esc(facts.device)} · '
-        f"{esc(DTYPES.get(facts.dtype, facts.dtype))}{size}</span>{note}"
+        f'<span class="pill" title="{esc(title)}"><span class="dot">●</span> <span translate="no">{esc(_short(scorer.name))} · '
+        f"{esc(facts.device)} · {esc(DTYPES.get(facts.dtype, facts.dtype))}{size}</span></span>{note}"
     )
 
 

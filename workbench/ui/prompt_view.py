@@ -64,7 +64,7 @@ def _marks(encoding: Encoding, control_ids: Set[int]) -> Iterator[tuple[int, tup
         if end > start and token_id in control_ids and (start, end) not in media:
             yield start, (end, f'<span class="tok" title="id {token_id}">{esc(bare(text[start:end]))}</span>')
     for (start, end), item in media.items():
-        yield start, (end, f'<span class="tok tok-media">{esc(_media(item))}</span>')
+        yield start, (end, f'<span class="tok tok-media" translate="yes">{esc(_media(item))}</span>')
 
 
 def media_spans(encoding: Encoding) -> dict[Span, MediaInput]:

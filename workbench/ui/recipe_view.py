@@ -57,7 +57,7 @@ def _token(token_id: int | None, token: Callable[[int], str]) -> str:
     if token_id is None:
         return "the end"
     text = repr(shorten(token(token_id), WORDS))[1:-1].replace("\\n", "↵").replace("\\t", "⇥")
-    return f"<code>{esc(text)}</code> ({token_id})"
+    return f'<code translate="no">{esc(text)}</code> ({token_id})'
 
 
 def _line(followed: Parity, mark: str, said: str) -> str:

@@ -49,7 +49,7 @@ def gallery_html(labels: Sequence[str], pictures: Sequence[str]) -> str:
     """Shipped scenes as a grid of buttons; the page's script lets the arrow keys walk over them."""
     tiles = (
         f'<button type="button" class="scene" data-do="scene" data-index="{i}" title="add {esc(label)}">{picture}'
-        f"<span>{esc(label.rsplit(', ', 1)[0])}</span></button>"
+        f"<span translate=\"no\">{esc(label.rsplit(', ', 1)[0])}</span></button>"
         for i, (label, picture) in enumerate(zip(labels, pictures, strict=True))
     )
     return f'<div class="gallery" role="group" aria-label="scenes to add">{"".join(tiles)}</div>'

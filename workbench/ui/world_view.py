@@ -91,5 +91,5 @@ def _offer(offer: Offer) -> str:
     title = f"use {offer.name}: its weights take {gpu} GB in bfloat16 on a GPU, {cpu} GB in float32 on a CPU"
     return (
         f'<button type="button" data-do="model" data-model="{esc(offer.name)}" title="{esc(title)}">'
-        f"<b>{esc(offer.name)}</b> <span>{reads} · {gpu} GB (bf16, GPU), {cpu} GB (fp32, CPU)</span></button>"
+        f'<b translate="no">{esc(offer.name)}</b> <span>{reads} · {gpu} GB (bf16, GPU), {cpu} GB (fp32, CPU)</span></button>'
     )

@@ -1,0 +1,174 @@
+"""The page in Chinese: nothing of ours is left in English, nothing foreign is touched, and the way back is exact."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PATIENCE, Open, opened_pages
+
+Keep = Callable[[Page, str], None]
+TABS = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden) [role=tab]"
+FOREIGN = ("Score", "3 of 9 moved", "is empty. Add it again.", "no documents")
+# Names of products, formats, files and keys, which both languages share.
+SHARED = re.compile(r"Rerank Workbench|JSON lines|token ids|curl|Qwen/\S+|Ctrl\+\S+|Alt\+\S+|Shift\+\S+|[\w-]+\.\w{2,5}\b|--\w+ [A-Z]+")
+TWO_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
+VISIBLE_TEXT = """() => {
+  const found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode, parent = node.parentElement;
+    if (parent.closest('script,style,textarea,select,code,pre,kbd,title,[contenteditable],.cm-editor,[role=listbox]')) continue;
+    if (parent.closest('[translate]')?.getAttribute('translate') === 'no' || !parent.checkVisibility()) continue;
+    if (node.nodeValue.trim()) found.push(node.nodeValue.trim());
+  }
+  return found;
+}"""
+EVERYTHING = """() => {
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    if (!walk.currentNode.parentElement.closest('script,style,[data-language-switch],#verdict,.tile')) found.push(walk.currentNode.nodeValue);
+  }
+  for (const one of document.querySelectorAll('[title],[aria-label],[placeholder]'))
+    if (!one.closest('#verdict')) found.push(one.title, one.getAttribute('aria-label'), one.getAttribute('placeholder'));
+  return found.filter((text) => text?.trim());
+}"""
+
+
+def english(page: Page) -> list[str]:
+    """Texts of ours that still hold two English words in a row."""
+    return [text for text in page.evaluate(VISIBLE_TEXT) if TWO_WORDS.search(SHARED.sub("", text))]
+
+
+@pytest.fixture
+def chinese(browser: Browser, address: str) -> Iterator[Page]:
+    """The page as `?lang=zh` opens it."""
+    with opened_pages(browser, address) as opened:
+        page = opened(at="/?lang=zh", moved="名次有变")
+        yield page
+
+
+def test_every_tab_is_chinese(chinese: Page, keep: Keep) -> None:
+    page = chinese
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
+    assert english(page) == []
+    keep(page, "tune-zh")
+    for view in ("tokens", "diff", "budget", "prompt"):
+        page.locator(f"#preview-head [data-tab={view}]").click()
+        expect(page.locator(f"#preview-head .views[data-view={view}]")).to_be_visible()
+        page.wait_for_timeout(300)
+        assert english(page) == [], view
+    for i in range(page.locator("#results [role=tab]:visible").count()):
+        page.locator("#results [role=tab]:visible").nth(i).click()
+        page.wait_for_timeout(300)
+        assert english(page) == [], f"view {i} of the results"
+    page.locator("#results [role=tab]:visible").first.click()
+    page.locator("#lists .card .what").first.click()
+    expect(page.locator("#inspector .pair")).to_have_count(2, timeout=PATIENCE)
+    assert english(page) == [], "inspector"
+    page.keyboard.press("Escape")
+    for i in range(1, page.locator(TABS).count()):
+        page.locator(TABS).nth(i).click()
+        page.wait_for_timeout(1500)
+        assert english(page) == [], f"tab {i}"
+        keep(page, f"tab-{i}-zh")
+
+
+def test_what_goes_wrong_is_said_in_chinese(chinese: Page) -> None:
+    page = chinese
+    page.locator("#template-b .cm-line").nth(2).click()
+    page.keyboard.press("Home")
+    page.keyboard.insert_text("{% if %}")
+    expect(page.locator("#lint-b")).to_contain_text("模板无法渲染")
+    assert english(page) == []
+    page.locator("#score").click()
+    expect(page.locator("#lists .card.failed[data-side=b]")).to_have_count(7, timeout=PATIENCE)
+    expect(page.locator("#verdict .run")).to_have_count(0, timeout=PATIENCE)
+    page.keyboard.press("Control+z")
+    page.locator("#model input").fill("nobody/no-such-reranker")
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_contain_text("nobody/no-such-reranker：", timeout=PATIENCE)
+    files = [{"name": "broken.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nnothing"}]
+    page.locator("#files input[type=file], input#files").first.set_input_files(files)  # type: ignore[arg-type]
+    expect(page.locator("#tray .doc-row")).to_have_count(8, timeout=PATIENCE)
+    page.locator(TABS).nth(1).click()
+    expect(page.locator("#documents-tab .d-why")).to_contain_text(re.compile(r"broken\.png：.*[\u4e00-\u9fff]"), timeout=PATIENCE)
+
+
+def test_foreign_text_stays_as_it_is(chinese: Page) -> None:
+    """A document, a query and an instruction that happen to be words of ours."""
+    page = chinese
+    page.locator("[data-toggle=paste]").click()
+    rows = [{"text": text} for text in FOREIGN]
+    page.locator("#paste textarea").fill(json.dumps({"query": FOREIGN[0], "documents": [r["text"] for r in rows]}))
+    page.locator("#paste-go").click()
+    expect(page.locator("#tray .doc-row")).to_have_count(len(FOREIGN), timeout=PATIENCE)
+    page.locator("#instruction-b textarea, #instruction-b input").first.fill(FOREIGN[1])
+    page.locator("#score").click()
+    expect(page.locator("#lists .card[data-side=b]")).to_have_count(len(FOREIGN), timeout=PATIENCE)
+    expect(page.locator("#verdict .run")).to_have_count(0, timeout=PATIENCE)
+    for side in "ab":
+        shown = page.locator(f"#lists .card[data-side={side}] .what .ell").all_inner_texts()
+        assert sorted(shown) == sorted(FOREIGN)
+    expect(page.locator(".prompt .instruction")).to_have_text(FOREIGN[1])
+    expect(page.locator(".prompt .query")).to_have_text(FOREIGN[0])
+    assert page.locator("#query textarea, #query input").first.input_value() == FOREIGN[0]
+    for view in ("tokens", "diff", "budget"):
+        page.locator(f"#preview-head [data-tab={view}]").click()
+        page.wait_for_timeout(500)
+    labels = page.locator("#prompt .fill-row button.ell").all_inner_texts()
+    assert labels == list(FOREIGN)
+    page.locator(TABS).nth(1).click()
+    boxes = page.locator("#documents-tab [data-row] textarea")
+    expect(boxes).to_have_count(len(FOREIGN), timeout=PATIENCE)
+    assert [boxes.nth(i).input_value() for i in range(len(FOREIGN))] == list(FOREIGN)
+
+
+def test_the_switch_is_remembered_and_exact(open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_timeout(1500)
+    before = page.evaluate(EVERYTHING)
+    switch = page.locator("[data-language-switch]")
+    switch.click()
+    expect(switch).to_have_text("English")
+    expect(page.locator("#score")).to_contain_text("打分")
+    page.reload()
+    expect(page.locator("#score")).to_contain_text("打分", timeout=PATIENCE)
+    expect(page.locator("#verdict")).to_contain_text("名次有变", timeout=PATIENCE)
+    page.wait_for_timeout(1500)
+    switch.click()
+    expect(page.locator("#score")).to_contain_text("Score")
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.evaluate(EVERYTHING) == before
+
+
+def test_a_redraw_of_two_hundred_cards_is_cheap(chinese: Page) -> None:
+    """The script's own share: what the observer does with new nodes, measured around it."""
+    took = chinese.evaluate("""async () => {
+      const card = document.querySelector('#lists .card').outerHTML, list = document.createElement('ol');
+      document.querySelector('#lists .res').append(list);
+      const rounds = [];
+      for (let round = 0; round < 7; round++) {
+        const html = Array.from({length: 200}, (_, i) => card.replace(/logit [-\\d.]+/, `logit ${round}.${i}`)
+          .replace('</li>', '<span>not scored yet</span></li>')).join('');
+        const draw = async (on) => {
+          const start = performance.now();
+          list.translate = on;
+          list.innerHTML = html;
+          await Promise.resolve();
+          return performance.now() - start;
+        };
+        const without = await draw(false), with_ = await draw(true);
+        rounds.push(with_ - without);
+      }
+      const said = list.textContent.includes('尚未打分');
+      list.remove();
+      return {said, best: Math.min(...rounds), rounds};
+    }""")
+    assert took["said"]
+    assert took["best"] < 15, took
