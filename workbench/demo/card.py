@@ -33,7 +33,7 @@ English sentences about them. The instruction chooses what counts.
 | clips | moving left, right, up or down, one way and then another, appearing, disappearing, at rest |
 | query | a sentence, a single fact ("something red"), a denial ("anything but a star"), a picture or a clip |
 | documents | pictures, clips, sentences, mixed |
-| instruction | everything, colour, shape, size, count, place, motion, or two of them, in some {forms} sentence forms and what is composed of them |
+| instruction | everything, colour, shape, size, count, place, motion, or two of them, in some {forms} sentence forms and more |
 | picture size | the area of 64×64 to 96×96; larger pictures are shrunk to that by the preprocessor's limits |
 
 ## Training
