@@ -73,8 +73,15 @@ def serving(place: Path, model: Path, template: str | None, overrides: dict[str,
         (place / "template.jinja").write_text(template, encoding="utf-8")
         command += ["--chat-template", place / "template.jinja"]
     command += ["--hf-overrides", json.dumps(overrides)] if overrides else []
+    with running([str(c) for c in command], place, place, port) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def running(command: list[str], folder: Path, place: Path, port: int) -> Iterator[str]:
+    """A server while it is needed. `folder`: where it runs; `place`: where its log goes."""
     with (place / "log").open("w") as log:
-        process = subprocess.Popen([str(c) for c in command], cwd=place, env=ENV, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, env=ENV, stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait(f"http://127.0.0.1:{port}", process, place / "log")
         yield f"http://127.0.0.1:{port}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
 import shutil
 import socket
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import HOME, _wait, bert
+from tests.live.conftest import HOME, bert, running
 from tests.tiny import fill
 from workbench.export import bundle
 from workbench.pool import Bench
@@ -52,18 +51,8 @@ def serving(folder: Path, place: Path, changes: dict[str, str | None]) -> Iterat
         str(HOME / "bin" / "python"), "-m", "vllm.entrypoints.openai.api_server", *given, "--enforce-eager",
         "--host", "127.0.0.1", "--port", str(port),
     ]  # fmt: skip
-    env = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "PYTHONPATH": ""}
-    with (place / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        _wait(f"http://127.0.0.1:{port}", process, place / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    with running(command, folder, place, port) as url:
+        yield url
 
 
 def checked(folder: Path, url: str, *flags: str) -> tuple[int, str, dict[str, Any]]:

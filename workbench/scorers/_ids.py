@@ -1,15 +1,20 @@
-"""What is asked of a checkpoint besides scores: the ids of a plain text or of two, and prompts that come as ids.
+"""What is asked of a checkpoint besides scores: ids and vectors of a text, ids of two, and prompts that come as ids.
 
 Knows nothing of templates or scores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
-from workbench.types import JSON, Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt
+from workbench.scorers import Stop
+from workbench.types import JSON, Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt, WorkbenchError
+
+Task = Literal["embed", "token_embed", "token_classify"]
+Pooled = list[float] | list[list[float]]  # [dimension], or [tokens, dimension or labels]
+Joined: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # ids; token types, () where the model reads none or all are 0
 
 
 @runtime_checkable
@@ -22,9 +27,6 @@ class ReadsIds(Protocol):
     def from_ids(self, ids: Sequence[int]) -> Encoding: ...
 
 
-Joined: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # ids; token types, () where the model reads none or all are 0
-
-
 @runtime_checkable
 class ReadsPairs(Protocol):
     """A scorer whose model takes query and document as its tokenizer's pair. `config`: the checkpoint's config.json."""
@@ -32,6 +34,19 @@ class ReadsPairs(Protocol):
     @property
     def config(self) -> Mapping[str, JSON]: ...
     def joined(self, query: str, document: str, *, from_file: bool = False) -> Joined: ...
+
+
+@runtime_checkable
+class Pools(Protocol):
+    """A scorer that gives of one text more than a number. A model does one such task, as in vLLM."""
+
+    task: Task | None  # None: a number, as classify gives it
+
+    def pooled(
+        self, batch: Sequence[Encoding], activate: bool, stop: Stop
+    ) -> Iterator[tuple[int, Pooled | WorkbenchError]]:
+        """Yields (position, numbers or the text's error). `activate`: vectors of length one, labels as probabilities."""
+        ...
 
 
 def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collection[int] = ()) -> Encoding:
@@ -49,7 +64,9 @@ def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collect
             hint="Shorten it or set truncate_prompt_tokens.",
         )
     if found := sorted(set(ids) & set(media)):
-        raise PromptInvalid(f"holds the media token {found[0]} without its picture", hint="Send messages instead of ids.")
+        raise PromptInvalid(
+            f"holds the media token {found[0]} without its picture", hint="Send messages instead of ids."
+        )
     pair = Pair(Query("", ()), Document("", ()), (RenderedPrompt(""),), parity="vllm")
     return Encoding(pair, tuple(ids), ((0, 0),) * len(ids))
 

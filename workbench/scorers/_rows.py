@@ -14,7 +14,7 @@ from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._encode import Encoder
 from workbench.scorers._tokens import Tokens
-from workbench.scorers._vision import PixelRecipe, pixels
+from workbench.scorers._vision import PixelRecipe, patches_of
 from workbench.types import Image, MediaInput
 
 
@@ -37,10 +37,8 @@ def media_row(ids: tuple[int, ...], media: Sequence[MediaInput], rules: PixelRec
     images: list[tuple[torch.Tensor, tuple[int, int, int]]] = []
     videos: list[tuple[torch.Tensor, tuple[int, int, int]]] = []
     for item in media:
-        if isinstance(item.part, Image):
-            images.append((pixels(item, library.picture(item.part), rules), item.grid))
-        else:
-            videos.append((pixels(item, library.frames(item.part, item.frames), rules), item.grid))
+        side = images if isinstance(item.part, Image) else videos
+        side.append((patches_of(item, rules, library), item.grid))
     return engine.Row(
         ids, (),
         torch.cat([p for p, _ in images]) if images else None, tuple(g for _, g in images),

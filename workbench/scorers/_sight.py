@@ -16,7 +16,7 @@ from workbench.media import Library
 from workbench.scorers._kept import Kept
 from workbench.scorers._packed import Visual
 from workbench.scorers._tree import Symbols
-from workbench.scorers._vision import PixelRecipe, pixels
+from workbench.scorers._vision import PixelRecipe, patches_of
 from workbench.types import Image, MediaInput
 
 BYTES = {"cpu": 512 << 20, "cuda": 4 << 30, "npu": 4 << 30, "mps": 1 << 30}
@@ -37,9 +37,7 @@ class Sight:
 
     def pixels(self, item: MediaInput, rules: PixelRecipe) -> torch.Tensor:
         """float32 patches. Raises MediaInvalid where the file cannot be read."""
-        part = item.part
-        source = self._library.picture(part) if isinstance(part, Image) else self._library.frames(part, item.frames)
-        return pixels(item, source, rules)
+        return patches_of(item, rules, self._library)
 
     @torch.inference_mode()
     def look(self, backbone: Any, seen: Sequence[tuple[str, MediaInput, torch.Tensor]]) -> dict[str, Visual]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench.media import MediaFacts
+from workbench.media import Library, MediaFacts
 from workbench.types import JSON, ClipSampling, Family, Image, Media, MediaInput, MediaInvalid, Parity, PixelLimits
 
 MAX_ASPECT = 200  # the processors refuse anything thinner
@@ -186,7 +186,8 @@ def patches(frames: np.ndarray[Any, Any], size: tuple[int, int], rules: PixelRec
     return x.permute(0, 3, 6, 4, 7, 2, 1, 5, 8).reshape(groups * rows * columns, 3 * t * p * p)
 
 
-def pixels(item: MediaInput, source: np.ndarray[Any, Any], rules: PixelRecipe) -> torch.Tensor:
-    """The patches of a planned item: a picture is one frame, repeated to fill its group."""
-    frames = source[None] if source.ndim == 3 else source
+def patches_of(item: MediaInput, rules: PixelRecipe, library: Library) -> torch.Tensor:
+    """float32 patches of a planned item: a picture is one frame, repeated to fill its group. MediaInvalid: it cannot be read."""
+    part = item.part
+    frames = library.picture(part)[None] if isinstance(part, Image) else library.frames(part, item.frames)
     return patches(frames, (item.height, item.width), rules)

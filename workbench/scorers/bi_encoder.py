@@ -14,13 +14,13 @@ import torch
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
-from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers._ids import Task
+from workbench.scorers._pooled import Prompted, unit
 from workbench.scorers._towers import TYPES, Towers
-from workbench.scorers._vectors import Apart, cosine, vectors
+from workbench.scorers._vectors import Apart, cosine
 from workbench.scorers._visual import VisualEmbedding
-from workbench.scorers._windows import typed, windows
-from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
+from workbench.types import Encoding, ModelUnavailable, Parity, Score, WorkbenchError
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Apart:
@@ -31,16 +31,14 @@ def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtyp
     return BiEncoder(checkpoint, library, device=device, dtype=dtype)
 
 
-class BiEncoder(Apart):
+class BiEncoder(Prompted):
     """One checkpoint. Pooling and Dense layers run in float32."""
 
+    task: Task | None = "embed"
+
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
-        super().__init__(checkpoint, device=device, dtype=dtype)
+        super().__init__(checkpoint, library, device=device, dtype=dtype)
         said = layout.settings(checkpoint)
-        self._vectors = vectors()
-        self._reads_types = typed(checkpoint, self._tokens)
-        self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
-        self._leads = layout.prompts(said)
         decoder = any(a.endswith("ForCausalLM") for a in checkpoint.config.get("architectures") or [])
         self._modes: dict[Parity, tuple[str, ...]] = {  # without a Pooling module: as sentence-transformers, as vLLM
             "reference": layout.pooling_modes(checkpoint, "mean"),
@@ -50,15 +48,6 @@ class BiEncoder(Apart):
         if self._similarity not in ("cosine", "dot"):
             raise ModelUnavailable(f"compares by {self._similarity}, which is not built here", where=self.name)
         self._dense = torch.nn.Sequential()
-
-    def encode(self, pair: Pair) -> Encoding:
-        window = self.window(pair.parity)
-        leads = self._leads if pair.parity == "reference" else ("", "")
-        recipes = SideRecipe(window, leads[0]), SideRecipe(window, leads[1])
-        return encode_apart(self._tokens, pair, recipes, reads_types=self._reads_types)
-
-    def window(self, parity: Parity) -> int:
-        return self._windows[parity]
 
     def _open(self) -> Any:
         self._dense = layout.dense_layers(self._checkpoint)
@@ -71,6 +60,9 @@ class BiEncoder(Apart):
             with torch.inference_mode():
                 found.append(torch.stack([self._dense(layout.pool(hidden, self._modes[p])) for p in self._modes]))
         return found
+
+    def _pooled_of(self, reading: torch.Tensor, activate: bool) -> torch.Tensor:
+        return unit(reading[list(self._modes).index("vllm")], activate)
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
         which = list(self._modes).index(encoding.pair.parity)

@@ -17,8 +17,10 @@ from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
 from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers._ids import Task
 from workbench.scorers._maxsim import maxsim
 from workbench.scorers._pages import FRAMES, Pages
+from workbench.scorers._pooled import PoolsTexts, unit
 from workbench.scorers._vectors import Apart, Side, vectors
 from workbench.scorers._windows import typed, windows
 from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
@@ -34,8 +36,10 @@ def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtyp
     return LateInteraction(checkpoint, library, device=device, dtype=dtype)
 
 
-class LateInteraction(Apart):
+class LateInteraction(PoolsTexts):
     """One checkpoint. Projection and MaxSim run in float32."""
+
+    task: Task | None = "token_embed"
 
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
         super().__init__(checkpoint, device=device, dtype=dtype)
@@ -94,16 +98,20 @@ class LateInteraction(Apart):
         return engine.Row(side.token_ids, side.type_ids, seen=seen)
 
     def _forward(self, backbone: Any, rows: Sequence[engine.Row]) -> list[torch.Tensor]:
-        """Per side [tokens, dimension], of length one."""
+        """Per side [tokens, dimension], of any length."""
         with torch.inference_mode():
             found = engine.all_hidden(backbone, rows, self._tokens.pad_id)
-            return [torch.nn.functional.normalize(self._projection(h), dim=-1) for h in found]
+            return [self._projection(h) for h in found]
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
         at, ids = encoding.query_tokens, encoding.token_ids
         skipped = self._skipped if encoding.pair.parity == "reference" else frozenset()
         counted = [j for j in range(len(document)) if ids[at + j] not in skipped]
-        return maxsim(encoding, query, document, counted)
+        return maxsim(encoding, unit(query, True), unit(document, True), counted)
+
+    def _pooled_of(self, reading: torch.Tensor, activate: bool) -> torch.Tensor:
+        return unit(reading, activate)
+
 
 
 def _own_projection(checkpoint: Checkpoint) -> torch.nn.Sequential:

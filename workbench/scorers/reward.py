@@ -6,19 +6,23 @@ process rewards one number per step, at the marker token behind it, and a chain 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from workbench.media import Library
+from workbench.scorers import Stop
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
 from workbench.scorers._activation import activated, activation
 from workbench.scorers._checkpoint import Checkpoint
+from workbench.scorers._ids import Pooled, Task
+from workbench.scorers._pooled import told
 from workbench.scorers.yes_no import YesNo
-from workbench.types import Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Parity, Score, ScoreFailed, WorkbenchError
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Reward:
@@ -42,10 +46,32 @@ class Reward(YesNo):
         """Per row: the last token's hidden state, or float32 [steps, labels]."""
         if self._marker is None:
             return super()._forward(backbone, rows)
-        hidden = engine.all_hidden(backbone, rows, self._tokens.pad_id)
+        places = [torch.tensor([t == self._marker for t in r.token_ids]) for r in rows]
+        return [labels[p] for labels, p in zip(self._labelled(backbone, rows), places, strict=True)]
+
+    def _labelled(self, backbone: Any, rows: Sequence[engine.Row]) -> list[torch.Tensor]:
+        """Per row the head's logits of every token: float32 [tokens, labels]."""
         with torch.inference_mode():
-            places = [torch.tensor([t == self._marker for t in r.token_ids]) for r in rows]
-            return [self._head(h[p]) for h, p in zip(hidden, places, strict=True)]
+            return [self._head(h) for h in engine.all_hidden(backbone, rows, self._tokens.pad_id)]
+
+    @property
+    def task(self) -> Task | None:
+        return None if self._marker is None else "token_classify"
+
+    def pooled(
+        self, batch: Sequence[Encoding], activate: bool, stop: Stop
+    ) -> Iterator[tuple[int, Pooled | WorkbenchError]]:
+        """Every token's labels, of all tokens and not of step markers alone, as vLLM gives them."""
+        for i, encoding in enumerate(batch):
+            if stop():
+                return
+            row = self._row(encoding)
+            try:
+                logits = self._do(partial(self._labelled, rows=[row]), len(row.token_ids), row)
+            except WorkbenchError as error:
+                yield i, error
+                continue
+            yield i, told(_probabilities(logits[0]) if activate else logits[0])
 
     def _read(self, reading: torch.Tensor, parity: Parity = "reference") -> Score | WorkbenchError:
         if self._marker is not None:
@@ -68,6 +94,10 @@ class Reward(YesNo):
         self._head = torch.nn.Sequential(model.score.float())
         model.config.use_cache = False
         return model.model
+
+
+def _probabilities(logits: torch.Tensor) -> torch.Tensor:
+    return logits.softmax(-1) if logits.shape[-1] > 1 else logits.sigmoid()
 
 
 def _worst(logits: torch.Tensor) -> Score | WorkbenchError:

@@ -15,11 +15,11 @@ import torch
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
-from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._vectors import Apart, cosine, vectors
-from workbench.scorers._windows import typed, windows
-from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
+from workbench.scorers._ids import Task
+from workbench.scorers._pooled import Prompted
+from workbench.scorers._vectors import cosine
+from workbench.types import Encoding, ModelUnavailable, Score, WorkbenchError
 
 SHOWN = 20  # entries of the vocabulary that are named in a score's detail
 
@@ -28,25 +28,14 @@ def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtyp
     return Sparse(checkpoint, library, device=device, dtype=dtype)
 
 
-class Sparse(Apart):
+class Sparse(Prompted):
     """One checkpoint with a masked-language head. Its logits are pooled in float32."""
 
+    task: Task | None = "embed"
+
     def __init__(self, checkpoint: Checkpoint, library: Library, *, device: str, dtype: str) -> None:
-        super().__init__(checkpoint, device=device, dtype=dtype)
-        self._vectors = vectors()
-        self._reads_types = typed(checkpoint, self._tokens)
-        self._windows = windows(checkpoint, self._tokens.longest, self.family.max_length)
-        self._leads = layout.prompts(layout.settings(checkpoint))
+        super().__init__(checkpoint, library, device=device, dtype=dtype)
         self._sums, self._twice = _pooling(checkpoint)
-
-    def encode(self, pair: Pair) -> Encoding:
-        window = self.window(pair.parity)
-        leads = self._leads if pair.parity == "reference" else ("", "")
-        recipes = SideRecipe(window, leads[0]), SideRecipe(window, leads[1])
-        return encode_apart(self._tokens, pair, recipes, reads_types=self._reads_types)
-
-    def window(self, parity: Parity) -> int:
-        return self._windows[parity]
 
     def _open(self) -> Any:
         from transformers import AutoModelForMaskedLM
@@ -68,6 +57,10 @@ class Sparse(Apart):
         last = len(ids) - 1 if ids[-1] == config.get("sep_token_id") else len(ids)
         bare = weights[first:last].amax(0) if last > first else torch.zeros_like(whole)
         return torch.stack([whole, bare]).cpu()
+
+    def _pooled_of(self, reading: torch.Tensor, activate: bool) -> torch.Tensor:
+        """A weight for every entry of the vocabulary; they have no length to be set to one."""
+        return reading[1]
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
         reference = encoding.pair.parity == "reference"

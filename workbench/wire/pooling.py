@@ -9,21 +9,26 @@ import base64
 import struct
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from workbench.pool import Bench
 from workbench.scorers import Stop, never
-from workbench.scorers._ids import ReadsIds
+from workbench.scorers._ids import Pooled, Pools, ReadsIds
 from workbench.types import JSON, Encoding, PromptInvalid, RequestInvalid, Score, Stopped, WorkbenchError
 from workbench.wire.answers import named, number, usage
-from workbench.wire.prompts import PromptRequest
+from workbench.wire.prompts import TASKS, PromptRequest
+
+Given = TypeVar("Given")
 
 LABEL = "LABEL_0"  # transformers' name for the only class of a model with one
 
 
 def answer_classify(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
     """vLLM's ClassificationResponse: one class, whose probability is the score (the logit without activation)."""
+    if (task := task_of(bench, request)) in ("embed", "token_embed"):
+        raise _not_done(request, "classify", task)
     encodings, scores = score_prompts(bench, request, stop)
     numbers = [number(s, request.use_activation, "input") for s in scores]
     data = [{"index": i, "label": LABEL, "probs": [n], "num_classes": 1} for i, n in enumerate(numbers)]
@@ -31,13 +36,43 @@ def answer_classify(bench: Bench, request: PromptRequest, *, stop: Stop = never)
 
 
 def answer_pooling(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
-    """vLLM's PoolingResponse of the task classify: one number a prompt, or its four bytes in base64."""
-    encodings, scores = score_prompts(bench, request, stop)
-    numbers = [number(s, request.use_activation, "input") for s in scores]
-    data = [
-        {"index": i, "object": "pooling", "data": _base64(n) if request.base64 else [n]} for i, n in enumerate(numbers)
-    ]
+    """vLLM's PoolingResponse: of every prompt a number, a vector or one per token, or their bytes in base64.
+
+    Raises RequestInvalid for a task that the model does not do, naming the one it does.
+    """
+    if request.task not in (None, task := task_of(bench, request)):
+        raise _not_done(request, str(request.task), task)
+    given: Sequence[Pooled]
+    if task == "classify":
+        encodings, scores = score_prompts(bench, request, stop)
+        given = [[number(s, request.use_activation, "input")] for s in scores]
+    else:
+        encodings, given = _pooled(bench, request, stop)
+    data = [{"index": i, "object": "pooling", "data": _base64(n) if request.base64 else n} for i, n in enumerate(given)]
     return _answer("pooling", request, data, encodings)
+
+
+def task_of(bench: Bench, request: PromptRequest) -> str:
+    """The one pooling task of the model, as in vLLM."""
+    scorer = bench.pool.get(request.variant.model)
+    return (scorer.task or "classify") if isinstance(scorer, Pools) else "classify"
+
+
+def _not_done(request: PromptRequest, asked: str, done: str) -> RequestInvalid:
+    what = f"the task {asked!r}" + ("" if asked in TASKS else ", which there is none of this name")
+    return RequestInvalid(f"{request.variant.model} does not do {what}", where="task", hint=f"It does: {done}.")
+
+
+def _pooled(bench: Bench, request: PromptRequest, stop: Stop) -> tuple[list[Encoding], list[Pooled]]:
+    """Each prompt's encoding and what is pooled of it. Raises the first error, named by its place, or Stopped."""
+    if request.messages is not None and task_of(bench, request) != "token_classify":
+        raise RequestInvalid(
+            "are a pair, and this model reads one text at a time", where="messages", hint="Send `input`."
+        )
+    encodings, places = encode_prompts(bench, request), request.places or ("messages",)
+    scorer = bench.pool.wake(request.variant.model)
+    assert isinstance(scorer, Pools)
+    return encodings, in_order(scorer.pooled(encodings, request.use_activation, stop), places)
 
 
 def answer_tokenize(bench: Bench, request: PromptRequest, *, stop: Stop = never) -> dict[str, JSON]:
@@ -71,9 +106,9 @@ def encode_prompts(bench: Bench, request: PromptRequest) -> list[Encoding]:
         return [_encode_messages(bench, request)]
     scorer, found = _reader(bench, request), []
     for i, (prompt, place) in enumerate(zip(request.prompts, request.places, strict=True)):
-        ids = scorer.tokenize(prompt, request.special) if isinstance(prompt, str) else list(prompt)
         try:
-            found.append(scorer.from_ids(_cut(ids, request, bench)))
+            ids = _of_text(scorer, prompt, request, bench) if isinstance(prompt, str) else _cut(list(prompt), request, bench)
+            found.append(scorer.from_ids(ids))
         except WorkbenchError as error:
             raise named(error, place, i) from error
     return found
@@ -101,15 +136,25 @@ def _frame(scorer: object) -> tuple[int, int]:
     return front, len(framed) - front - len(bare)
 
 
-def _cut(ids: list[int], request: PromptRequest, bench: Bench) -> list[int]:
-    """vLLM's truncate_prompt_tokens: the first ids, or with side left the last; -1 is the model's window."""
+def _of_text(scorer: ReadsIds, text: str, request: PromptRequest, bench: Bench) -> list[int]:
+    """The ids of a text. What the tokenizer puts around it stays when the text is cut, as in vLLM."""
+    whole = scorer.tokenize(text, request.special)
+    front, back = _frame(scorer) if request.special else (0, 0)
+    end = len(whole) - back
+    kept = [*whole[:front], *_cut(whole[front:end], request, bench, front + back), *whole[end:]]
+    return _cut(kept, request, bench)  # where the limit is less than what stands around
+
+
+def _cut(ids: list[int], request: PromptRequest, bench: Bench, framed: int = 0) -> list[int]:
+    """vLLM's truncate_prompt_tokens: the first ids, or with side left the last; -1 is the model's window. `framed`: ids around
+    them that count as well."""
     limit = request.variant.limits.truncate_prompt_tokens
     if limit is None:
         return ids
     window = bench.pool.get(request.variant.model).window("vllm")
     if limit > window:
         raise RequestInvalid(f"is greater than max_model_len ({window})", where="truncate_prompt_tokens")
-    limit = window if limit == -1 else limit
+    limit = max(0, (window if limit == -1 else limit) - framed)
     left = request.variant.limits.truncation_side == "left"
     return ids[max(0, len(ids) - limit) :] if left else ids[:limit]
 
@@ -128,14 +173,19 @@ def _reader(bench: Bench, request: PromptRequest) -> ReadsIds:
 def score_prompts(bench: Bench, request: PromptRequest, stop: Stop) -> tuple[list[Encoding], list[Score]]:
     """Each prompt's encoding and score. Raises the first error, named by its place, or Stopped."""
     encodings, places = encode_prompts(bench, request), request.places or ("messages",)
-    found: dict[int, Score] = {}
-    for i, score in bench.score_encodings(request.variant.model, encodings, stop):
-        if isinstance(score, WorkbenchError):
-            raise named(score, places[i], i)
-        found[i] = score
-    if len(found) < len(encodings):
+    return encodings, in_order(bench.score_encodings(request.variant.model, encodings, stop), places)
+
+
+def in_order(results: Iterable[tuple[int, Given | WorkbenchError]], places: Sequence[str]) -> list[Given]:
+    """One result for every place. Raises the first error, named by its place, or Stopped where some never came."""
+    found: dict[int, Given] = {}
+    for i, result in results:
+        if isinstance(result, WorkbenchError):
+            raise named(result, places[i], i)
+        found[i] = result
+    if len(found) < len(places):
         raise Stopped("the caller stopped waiting")
-    return encodings, [found[i] for i in range(len(encodings))]
+    return [found[i] for i in range(len(places))]
 
 
 def _answer(
@@ -151,5 +201,7 @@ def _answer(
     }
 
 
-def _base64(value: float) -> str:
-    return base64.b64encode(struct.pack("<f", value)).decode()
+def _base64(given: Pooled) -> str:
+    """float32, little endian, row after row."""
+    flat = [n for row in given for n in (row if isinstance(row, list) else [row])]
+    return base64.b64encode(struct.pack(f"<{len(flat)}f", *flat)).decode()

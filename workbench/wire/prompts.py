@@ -6,7 +6,7 @@ Knows nothing of HTTP or of scores: a prompt is a text, token ids, or the two me
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -39,7 +39,7 @@ class ChatBody(Body):
 
 
 class PoolingBody(ChatBody):
-    """/classify and /pooling: `input` or `messages`. `task` null is the model's own, which is classify."""
+    """/classify and /pooling: `input` or `messages`. `task` null is the model's own."""
 
     input: Prompts = None
     task: str | None = None
@@ -76,6 +76,7 @@ class PromptRequest:
     use_activation: bool = True
     request_id: str = ""
     base64: bool = False
+    task: str | None = None  # of /pooling; None is the model's own
     names: bool = False  # of tokens, beside their ids
 
 
@@ -85,15 +86,11 @@ def read_classify(body: JSON, bench: Bench) -> PromptRequest:
 
 
 def read_pooling(body: JSON, bench: Bench) -> PromptRequest:
-    """A body of /pooling. Raises RequestInvalid for a task that no scorer here offers, naming what the model can do."""
+    """A body of /pooling. Raises RequestInvalid."""
     fields = fields_of(PoolingBody, body)
     if fields.dimensions is not None:
         raise RequestInvalid("is not supported", where="dimensions", hint="Leave it out.")
-    if fields.task not in (None, "classify"):
-        model = variant_of(fields, bench).model
-        what = f"the task {fields.task!r}" + ("" if fields.task in TASKS else ", which there is none of this name")
-        raise RequestInvalid(f"{model} does not do {what}", where="task", hint="It does: classify.")
-    return _pooling(fields, bench)
+    return replace(_pooling(fields, bench), task=fields.task)
 
 
 def read_tokenize(body: JSON, bench: Bench) -> PromptRequest:
