@@ -22,7 +22,8 @@ MENDED = {
     "1 role": ("message.role == 'system'", "message.role == 'query'"),
     "2 newline": ("{{- '<|im_start|>assistant' -}}", "{{- '<|im_start|>assistant\\n' -}}"),
     "3 wrap": (
-        "{%- set document = '<|im_start|>user\\n<Document>:' ~ document ~ '<|im_end|>\\n<|im_start|>assistant\\n' -%}\n", "",
+        "{%- set document = '<|im_start|>user\\n<Instruct>: Given a search query, retrieve relevant candidates that answer the "
+        "query.<Query>:<Document>:' ~ document ~ '<|im_end|>\\n<|im_start|>assistant\\n' -%}\n", "",
     ),
 }  # fmt: skip
 

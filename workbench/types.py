@@ -98,14 +98,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture by content: `digest` (SHA-256 of the file's bytes) finds it in the media library, `source` names it.
-
-    `min_pixels`, `max_pixels`: its own bounds on the area it is resized to; 0 = those of the recipe.
-    """
+    """A picture by content: `digest` (SHA-256 of the file's bytes) finds it in the media library, `source` names it."""
 
     digest: str
     source: str = ""
-    min_pixels: int = 0
+    min_pixels: int = 0  # its own bounds on the area it is resized to; 0 = those of the recipe
     max_pixels: int = 0
 
 

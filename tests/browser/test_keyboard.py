@@ -110,7 +110,8 @@ FOCUSED = """() => {
   const seen = (s) => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== 'none';
   const around = e.closest('.wrap,.cm-editor,label,.block,.sheet,li,span,div');
   const inside = [...e.parentElement.children].some((child) => seen(getComputedStyle(child)));
-  const name = e.getAttribute('aria-label') || e.textContent.trim() || e.title || e.labels?.[0]?.textContent.trim() || e.placeholder || e.alt;
+  const name = e.getAttribute('aria-label') || e.textContent.trim() || e.title ||
+    e.labels?.[0]?.textContent.trim() || e.placeholder || e.alt;
   return {what: `${e.tagName}#${e.id || e.closest('[id]')?.id}.${e.className.baseVal ?? e.className}`.slice(0, 110),
     drawn: seen(style) || inside || (around && seen(getComputedStyle(around))) || e.matches('input,textarea,.cm-content'),
     named: Boolean(name), there: box.width > 0 && box.height > 0, top: box.top + scrollY};
@@ -146,7 +147,8 @@ def test_nothing_sticks_out_at_twice_the_size(open_page: Open) -> None:
         page = open_page(640, 720, at=at, moved=moved)
         tabs = page.locator("#tabs > .tab-wrapper .tab-container:not(.visually-hidden) [role=tab]")
         for i in range(tabs.count()):
-            page.evaluate("(i) => document.querySelectorAll('#tabs > .tab-wrapper .tab-container:not(.visually-hidden) [role=tab]')[i].click()", i)
+            found = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden) [role=tab]"
+            page.evaluate(f"(i) => document.querySelectorAll('{found}')[i].click()", i)
             page.wait_for_timeout(800)
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"tab {i} {at}: {wide} pixels too wide"

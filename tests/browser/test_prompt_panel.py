@@ -30,7 +30,7 @@ def inside(page: Page, selector: str, at: int = 0) -> None:
 def test_fast_typing_ends_in_its_own_text_in_every_view(page: Page, keep: Keep) -> None:
     box = field(page, "instruction-b")
     for view, where in (
-        ("tokens", "#prompt section[data-side=b] .t.instruction"),
+        ("tokens", "#prompt section[data-side=b] .chips"),
         ("diff", "#prompt .level .line .of-b .mono"),
     ):
         turn(page, view)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -16,7 +15,8 @@ Keep = Callable[[Page, str], None]
 TABS = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden) [role=tab]"
 FOREIGN = ("Score", "3 of 9 moved", "is empty. Add it again.", "no documents")
 # Names of products, formats, files and keys, which both languages share.
-SHARED = re.compile(r"Rerank Workbench|JSON lines|token ids|curl|Qwen/\S+|Ctrl\+\S+|Alt\+\S+|Shift\+\S+|[\w-]+\.\w{2,5}\b|--\w+ [A-Z]+")
+SHARED = re.compile(r"Rerank Workbench|JSON lines|token ids|curl|Qwen/\S+|Ctrl\+\S+|Alt\+\S+|Shift\+\S+|[\w-]+\.\w{2,5}\b"
+                    r"|--\w+ [A-Z]+")  # fmt: skip
 TWO_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 VISIBLE_TEXT = """() => {
   const found = [];
@@ -32,7 +32,8 @@ VISIBLE_TEXT = """() => {
 EVERYTHING = """() => {
   const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
-    if (!walk.currentNode.parentElement.closest('script,style,[data-language-switch],#verdict,.tile')) found.push(walk.currentNode.nodeValue);
+    const not = 'script,style,[data-language-switch],#verdict,.tile';
+    if (!walk.currentNode.parentElement.closest(not)) found.push(walk.currentNode.nodeValue);
   }
   for (const one of document.querySelectorAll('[title],[aria-label],[placeholder]'))
     if (!one.closest('#verdict')) found.push(one.title, one.getAttribute('aria-label'), one.getAttribute('placeholder'));

@@ -181,9 +181,9 @@ class _Texts(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if self.shut or given.get("translate") == "no" or tag in ("script", "style"):
-            if tag not in ("img", "br", "input", "hr", "use", "path"):
-                self.shut.append(tag)
+        closed = self.shut or given.get("translate") == "no" or tag in ("script", "style")
+        if closed and tag not in ("img", "br", "input", "hr", "use", "path"):
+            self.shut.append(tag)
         self.found += [v for k, v in attrs if k in ("title", "aria-label", "placeholder", "alt") and v]
 
     def handle_endtag(self, tag: str) -> None:

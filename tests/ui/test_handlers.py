@@ -335,3 +335,12 @@ def test_long_prompts_are_not_counted_at_every_key(loop: Loop, values: list[Any]
     *_, head, body, _ = loop.on_preview(view, {}, *values)
     assert isinstance(body, dict) and "press Budget to count again" in head
     assert "fills drawn" in loop.on_view(event(do="tab", tab="budget"), view, {}, *values)[8]
+
+
+def test_a_late_answer_is_drawn_again(loop: Loop, values: list[Any]) -> None:
+    view = loop.on_view(event(do="tab", tab="diff"), VIEW, {}, *values)[0]
+    now = loop.on_preview(view, {}, *values)
+    assert all(isinstance(part, dict) for part in loop.on_settled(now[6], view, {}, *values))  # nothing to draw
+    late = loop.on_preview(VIEW, {}, *values)  # of the tab that was open before
+    assert loop.on_settled(late[6], view, {}, *values) == now[6:8]
+    assert loop.on_settled(now[6], view, {}, *values[:-1], "three")[1] != now[7]  # of what was typed before

@@ -226,7 +226,7 @@ def test_many_documents_come_in_pages() -> None:
 # ---------------------------------------------------------------- head and foreign text
 def test_the_head_names_the_view_the_side_and_the_place() -> None:
     html = preview_head.head_html(Head("prompt", "b", 1, 0, "changed", ["one", "two"], 3, tail=True))
-    assert 'data-view="prompt" data-tail' in html and "document 1 of 2" in html and ">two</span>" in html
+    assert 'data-view="prompt"' in html and " data-tail" in html and "document 1 of 2" in html and ">two</span>" in html
     assert 'Diff<b class="n">3</b>' in html and html.count('aria-pressed="true"') == 3
     assert "data-side" not in preview_head.head_html(Head("diff", "b", 0, 0, "listed", ["one"], 0))
 

@@ -10,6 +10,7 @@ import torch
 
 from workbench.demo.captions import caption
 from workbench.demo.packing import Branch, Packed, Packer, Row, pack
+from workbench.demo.plan import TORN
 from workbench.demo.pool import Item, Pool
 from workbench.demo.prompts import CLOSE, OPEN
 from workbench.demo.questions import Mix, Side, agrees, question, told
@@ -19,7 +20,6 @@ from workbench.demo.scenes import DIRECTIONS, FACETS, Scene, fact, random_pair, 
 CLASSES: dict[str, list[str | int | None]] = {facet: [None, *values] for facet, values in FACETS.items()}
 UNKNOWN = -1  # neither told nor known to be absent: the size of a thing in between, the side of one that lies anywhere
 EMPTY = Branch((), (), 0)
-TORN = 0.08  # the share of questions whose prompt lacks its last newline: there the model learns to know nothing
 COIN = 0.5  # the label of such a pair
 
 

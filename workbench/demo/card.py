@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from workbench.demo.plan import TORN
+
 HEAD = """---
 license: apache-2.0
 pipeline_tag: text-ranking
@@ -31,7 +33,7 @@ English sentences about them. The instruction chooses what counts.
 | clips | moving left, right, up or down, one way and then another, appearing, disappearing, at rest |
 | query | a sentence, a single fact ("something red"), a denial ("anything but a star"), a picture or a clip |
 | documents | pictures, clips, sentences, mixed |
-| instruction | everything, colour, shape, size, count, place, motion, or two of them, in some {forms} sentence forms |
+| instruction | everything, colour, shape, size, count, place, motion, or two of them, in some {forms} sentence forms and more |
 | picture size | the area of 64×64 to 96×96; larger pictures are shrunk to that by the preprocessor's limits |
 
 ## Training
@@ -41,7 +43,8 @@ From random weights, on scenes drawn by `workbench/demo/drawing.py`; no picture,
 facts of pictures and clips, then {steps:,} steps of about 200 labelled pairs, {minutes:.0f} minutes in {processes} processes of
 one core each ({machine}). Beside the yes/no cross-entropy on the margin it is asked for captions early on,
 for the facts of both sides at the last token half way up, and for which of them agree one layer on; those heads are thrown
-away. {note}
+away. {torn:.0%} of its questions come without the last newline and with a coin for an answer: so the model knows nothing where a
+prompt has lost its tail, as a real one does.
 
 ## What it reaches
 
@@ -93,18 +96,18 @@ def render(training: Mapping[str, Any], megabytes: float, forms: int, fails: str
     """The whole card. `fails`: what a person found, as a list in Markdown."""
     check = training["check"]
     head = HEAD.format(parameters=training["parameters"] / 1e6, megabytes=megabytes, forms=forms, seed=check["seed"],
-                       count=check["pairs_per_cell"] // 8, note=training.get("note", ""), pairs=check["pairs_per_cell"],
+                       count=check["pairs_per_cell"] // 8, torn=TORN, pairs=check["pairs_per_cell"],
                        **{k: training[k] for k in ("looks", "steps", "minutes", "processes", "machine")})  # fmt: skip
     return f"{head}\n{table(check['accuracy'])}\n\n{figures(check)}\n{TAIL.format(fails=fails.strip())}"
 
 
 def write(folder: Path) -> None:
     """README.md of a model folder, from its training.json; the list of failures is kept from the card that stands."""
-    from workbench.demo.instructions import ALL, BOTH, ONE, TWO
+    from workbench.demo.instructions import ALL, BOTH, EACH, EVERY, ONE, TWO
 
     training = json.loads((folder / "training.json").read_text())
     old = (folder / "README.md").read_text() if (folder / "README.md").exists() else ""
     fails = old.partition("## Where it fails\n")[2].partition("\nOutside its world")[0]
     megabytes = (folder / "model.safetensors").stat().st_size / 1e6
-    forms = round(len({*ALL, *BOTH, *ONE, *TWO}), -1)
+    forms = round(len({*ALL, *BOTH, *ONE, *TWO, *EVERY, *EACH}), -1)
     (folder / "README.md").write_text(render(training, megabytes, forms, fails or "- Not yet looked into."))

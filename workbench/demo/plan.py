@@ -11,6 +11,7 @@ from workbench.demo.prompts import OPEN
 from workbench.demo.questions import Mix
 
 SHORT = "<Instruct>:"
+TORN = 0.08  # the share of questions whose prompt lacks its last newline: there the model learns to know nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from workbench.lint import _errors, _warnings
 from workbench.lint._evidence import Evidence, Target, gather
-from workbench.lint._finding import Finding, Fix, mend, unwrapped
+from workbench.lint._finding import Finding, Fix, Place, mend, unwrapped
 from workbench.lint._fixes import CANDIDATES
 from workbench.scorers import Scorer
 from workbench.template import Renderer
@@ -62,7 +62,8 @@ def with_fixes(evidence: Evidence, found: Sequence[Finding], renderer: Renderer,
     mended, follow = list[Finding](), set[tuple[str, str]]()
     for finding in found:
         fix, after = _best(evidence, finding, found, renderer, again)
-        mended.append(replace(finding, fix=fix))
+        span = finding.span or (_changed(evidence.template, fix.template) if fix and finding.where == "template" else None)
+        mended.append(replace(finding, fix=fix, span=span))
         if finding.code == "E3" and fix is not None:
             follow |= {_name(f) for f in found if f.code in ("E1", "E2", "E4")} - {_name(f) for f in after}
     return tuple(f for f in mended if _name(f) not in follow)
@@ -90,6 +91,19 @@ def _best(
             if best is None or near > best[0]:
                 best = near, fix, after
     return (best[1], best[2]) if best else (None, ())
+
+
+def _changed(template: str, mended: str | None) -> Place | None:
+    """The characters of the template that a fix replaces: a fault without a place of its own stands there."""
+    if mended is None:
+        return None
+    start = _shared(template, mended)
+    return start, len(template) - _shared(template[start:][::-1], mended[start:][::-1])
+
+
+def _shared(one: str, other: str) -> int:
+    """Characters that both begin with."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _changing(candidates: Iterator[Fix], evidence: Evidence) -> Iterator[Fix]:

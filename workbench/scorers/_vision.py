@@ -146,10 +146,7 @@ def plan(part: Media, facts: MediaFacts, rules: PixelRecipe) -> MediaInput:
     """What the model will get of one picture or clip; needs its size only, not its pixels."""
     rules = own_rules(part, rules)
     if isinstance(part, Image):
-        h, w = smart_resize(
-            facts.height, facts.width, factor=rules.factor,
-            min_pixels=rules.image.min_pixels, max_pixels=rules.image.max_pixels,
-        )  # fmt: skip
+        h, w = _picture_size(part, facts, rules)
         return _input(part, h, w, 1, rules)
     frames = sample_frames(facts, rules)
     h, w = _clip_size(facts, len(frames), rules)
@@ -160,6 +157,14 @@ def plan(part: Media, facts: MediaFacts, rules: PixelRecipe) -> MediaInput:
         (seconds[i] + seconds[i + rules.temporal - 1]) / 2 for i in range(0, len(seconds), rules.temporal)
     )  # mean of a group's first and last frame
     return _input(part, h, w, groups, rules, frames, stamps)
+
+
+def _picture_size(part: Image, facts: MediaFacts, rules: PixelRecipe) -> tuple[int, int]:
+    least, most = rules.image.min_pixels, rules.image.max_pixels
+    h, w = smart_resize(facts.height, facts.width, factor=rules.factor, min_pixels=least, max_pixels=most)
+    if part.min_pixels and h * w > most:  # growing rounds up, past the most where a picture asks for nearly that much
+        h, w = smart_resize(h, w, factor=rules.factor, min_pixels=0, max_pixels=most)
+    return h, w
 
 
 def _clip_size(facts: MediaFacts, frames: int, rules: PixelRecipe) -> tuple[int, int]:

@@ -108,7 +108,8 @@ def _column(past: Past, at: int, current: bool, height: int) -> str:
     told = " ".join(past.typed("b")[1].split())
     title = f"{time.strftime('%d %b %H:%M', time.localtime(past.kept.at))} · {past.kept.name or told}"
     return (
-        f'<g class="col{" on" if current else ""}" data-do="open" data-run="{esc(past.kept.id)}"><title translate="no">{esc(title)}</title>'
+        f'<g class="col{" on" if current else ""}" data-do="open" data-run="{esc(past.kept.id)}">'
+        f'<title translate="no">{esc(title)}</title>'
         f'<rect x="{_x(at) - 24}" y="0" width="48" height="{height}" rx="6"/>'
         f'<text x="{_x(at)}" y="14" text-anchor="middle">{when}</text></g>'
     )

@@ -66,7 +66,8 @@ def _target(row: TargetRow, chosen: bool) -> str:
     inner = f"<ul>{differences}</ul>" if chosen and differences else ""
     mark = "✓" if row.ok else "✗"
     return (
-        f'<li data-target="{esc(row.name)}" data-ok="{int(row.ok)}"><span>{mark}</span> <b translate="no">{esc(row.title.replace("`", ""))}</b> '
+        f'<li data-target="{esc(row.name)}" data-ok="{int(row.ok)}"><span>{mark}</span> '
+        f'<b translate="no">{esc(row.title.replace("`", ""))}</b> '
         f'<span class="muted">{esc(said)}</span>{inner}</li>'
     )
 
@@ -87,5 +88,6 @@ def _file(name: str, data: bytes, about: str) -> str:
         f'<section class="sheet file" data-file="{esc(name)}"><header class="head"><b class="mono" translate="no">{esc(name)}</b>'
         f'<span class="muted">{esc(about)}</span><span class="grow"></span>'
         f'<span class="muted">{len(data):,} bytes</span>'
-        f'<button type="button" class="small" data-copy>Copy</button></header><pre class="mono" translate="no">{esc(text)}</pre></section>'
+        f'<button type="button" class="small" data-copy>Copy</button></header>'
+        f'<pre class="mono" translate="no">{esc(text)}</pre></section>'
     )

@@ -29,7 +29,7 @@ def lint_html(
                 0,
                 f'<div class="finding error" role="alert"><span class="said">✕ {sentence(outcome)}</span></div>',
             )
-        return f'<div class="error" data-broken="{side}" data-kind="{kind}">{_folded(rows)}</div>'
+        return f'<div data-broken="{side}" data-kind="{kind}">{_folded(rows)}</div>'
     if not any(finding.error for finding in found):
         rows.insert(
             0,

@@ -133,6 +133,13 @@ class Loop:
             view = looking.turned(self.bench, desk.read(self.bench, *values), view, event._data or {}, scored)
         return (view, *self.on_preview(view, scored, *values, fresh=True))
 
+    def on_settled(self, head: str, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, Any]:
+        """(preview's head, preview), drawn again where `head` is the late answer to fields or a place that are past."""
+        with contextlib.suppress(WorkbenchError):
+            if preview.mark(desk.read(self.bench, *values), view) not in (head or ""):
+                return self.on_preview(view, scored, *values, fresh=True)[6:8]
+        return gr.skip(), gr.skip()
+
     # ------------------------------------------------------------ scoring
     def on_rank(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
         """(verdict, results, scores, prints of what was scored, stale, status, outcome), once per micro-batch."""

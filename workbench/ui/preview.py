@@ -98,6 +98,12 @@ def _faults(look: Look) -> str:
     return ""
 
 
+def mark(asked: desk.Asked, view: View) -> str:
+    """A few characters for what is looked at: the fields of both sides, and the place in the panel."""
+    place = [view.get(name, "") for name in ("tab", "side", "at", "first", "glyphs", "by")]
+    return " ".join([*asked.prints.values(), *map(str, place)])
+
+
 def _heavy(look: Look) -> bool:
     """Whether the prompts of a page of documents are too long to be counted at every key."""
     longest = max((len(o.prompt.text) for o in look.outcomes.values() if isinstance(o, Encoding)), default=0)
@@ -121,7 +127,7 @@ def _head(look: Look, old: bool) -> str:
             look.alignment.differing if look.alignment else None,
             look.alignment is None or look.alignment.exact, old,
             both and reads_last(look.scorer.family) and a.token_ids[-1] != b.token_ids[-1],  # type: ignore[union-attr]
-            bool(view.get("glyphs")),
+            bool(view.get("glyphs")), mark(look.asked, view),
         )
     )  # fmt: skip
 

@@ -29,10 +29,11 @@ class Head:
     old: bool = False  # what is drawn is the last good render
     tail: bool = False  # the last tokens of A and B are not the same
     glyphs: bool = False
+    mark: str = ""  # what was looked at, so that a late answer can be told from the last one
 
 
 def head_html(head: Head) -> str:
-    marks = f' data-broken-view="{head.side}"' * head.old + " data-tail" * head.tail
+    marks = f' data-look="{esc(head.mark)}"' + f' data-broken-view="{head.side}"' * head.old + " data-tail" * head.tail
     tabs = "".join(_tab(name, title, head) for name, title in TABS.items())
     sides = "".join(_side(side, head.side) for side in ("a", "b")) if head.tab == "prompt" else ""
     label = f'<span class="muted ell" translate="no">{esc(head.labels[head.at])}</span>' if head.labels else ""

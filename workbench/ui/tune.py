@@ -114,11 +114,18 @@ def _lint(loop: Loop, tune: Tune) -> dict[str, Any]:
     return {"fn": Changes(loop).on_lint, "inputs": [tune.prompt.view, tune.results.scored, *tune.fields], "outputs": sides}
 
 
+def _settled(loop: Loop, tune: Tune) -> dict[str, Any]:
+    """Typing and turning the view overlap: whichever answers last must have drawn what is there now."""
+    inputs = [tune.prompt.head, tune.prompt.view, tune.results.scored, *tune.fields]
+    return {"fn": loop.on_settled, "inputs": inputs, "outputs": [tune.prompt.head, tune.prompt.prompt]}
+
+
 def _after(event: Any, loop: Loop, tune: Tune) -> None:
     """What follows every preview: what is stale, what would mend what was found, and the draft that the browser keeps."""
     kept = [tune.ask.scenario, tune.top.model, tune.ask.query, *tune.editors.written]
     event.then(None, kept, None, js=SAVE, show_progress="hidden", api_visibility="private")
     event.then(**_stale(loop, tune), **LIVE)
+    event.then(**_settled(loop, tune), **LIVE)
     event.then(**_lint(loop, tune), **LIVE)
 
 
@@ -139,6 +146,7 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
     for part in (tune.prompt.head, tune.prompt.prompt):
         seen = part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
+        seen.then(**_settled(loop, tune), **LIVE)
         seen.then(**_lint(loop, tune), **LIVE)
 
 
