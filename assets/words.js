@@ -136,9 +136,12 @@
     before.set(element, {...all, [name]: {was, now}});
     element.setAttribute(name, now);
   };
-  const attributes = (element) => { for (const {name} of [...element.attributes]) if (READ.has(name)) attribute(element, name); };
-  const shut = (element) => SHUT_TAGS.has(element.nodeName) || element.hasAttribute('contenteditable') ||
-    element.classList.contains('cm-editor') || element.getAttribute('role') === 'listbox';
+  const attributes = (element) => { // none comes or goes while this walks, only values change
+    const all = element.attributes;
+    for (let at = 0; at < all.length; at++) if (READ.has(all[at].name)) attribute(element, all[at].name);
+  };
+  const BOXES = new Set(['DIV', 'UL']); // what an editor and a menu are made of
+  const shut = (element) => SHUT_TAGS.has(element.nodeName) || (BOXES.has(element.nodeName) && element.matches(SHUT));
   const said = (element) => { // a sentence with foreign words in <code>: whole, so that its order may change around them
     if ([...element.childNodes].some((n) => n.nodeType !== 3 && n.nodeName !== 'CODE')) return false;
     const codes = [...element.children];
@@ -160,13 +163,17 @@
   };
   const walk = (node, on) => {
     if (node.nodeType === 3) { if (on) text(node); return; }
-    if (node.nodeType !== 1 || node.nodeName === 'SCRIPT' || node.nodeName === 'STYLE') return;
+    const tag = node.nodeName;
+    if (node.nodeType !== 1 || tag === 'SCRIPT' || tag === 'STYLE') return;
     const mark = node.getAttribute('translate');
     const here = mark === 'yes' || (on && mark !== 'no');
-    if (here || (on && /^(INPUT|TEXTAREA)$/.test(node.nodeName))) attributes(node); // a field's name and hint are ours
-    const inside = here && !shut(node);
-    if (inside && node.classList.contains('said') && said(node)) return;
-    for (let child = node.firstChild; child; child = child.nextSibling) walk(child, inside);
+    if (here || (on && (tag === 'INPUT' || tag === 'TEXTAREA'))) attributes(node); // a field's name and hint are ours
+    if (!here || shut(node)) { // nothing in it but what says that it is ours
+      for (const own of node.querySelectorAll('[translate=yes]')) walk(own, true);
+      return;
+    }
+    if (node.className === 'said' && said(node)) return;
+    for (let child = node.firstChild; child; child = child.nextSibling) walk(child, true);
   };
   const back = (node) => {
     const old = before.get(node);
