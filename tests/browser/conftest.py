@@ -107,9 +107,19 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
         yield opened
 
 
+# What Gradio says of its event stream when a page is left while something is on its way.
+LEFT = ("AbortError: ", "Unexpected error Connection errored out")
+
+
 def _watch(page: Page, address: str, problems: list[str]) -> None:
+    visits = list[str]()
+
     def note(text: str) -> None:
         problems.append(text)
+
+    def error(text: str) -> None:
+        if len(visits) < 2 or not text.strip().startswith(LEFT):
+            note(f"console: {text}")
 
     def leaves(url: str) -> bool:
         return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)
@@ -118,7 +128,8 @@ def _watch(page: Page, address: str, problems: list[str]) -> None:
         note(f"a dialog opened: {seen.message}")
         seen.dismiss()
 
-    page.on("console", lambda m: note(f"console: {m.text}") if m.type == "error" else None)
+    page.on("framenavigated", lambda frame: visits.append(frame.url) if frame == page.main_frame else None)
+    page.on("console", lambda m: error(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: note(f"page error: {e}"))
     page.on("request", lambda r: note(f"request leaves the machine: {r.url}") if leaves(r.url) else None)
     page.on("dialog", dialog)

@@ -15,18 +15,24 @@ import gradio as gr
 # script has to say (keys, drags) arrives as a `tell` with the event's name and data.
 EVENTS = """
 const waiting = new Map();
+const flush = () => { // what was typed just before goes first
+  for (const {timer, data} of waiting.values()) { clearTimeout(timer); trigger('input', data); }
+  waiting.clear();
+};
 element.addEventListener('click', (event) => {
   const target = event.target.closest('[data-do]');
-  if (target && !target.disabled) trigger('click', {...target.dataset});
+  if (!target || target.disabled) return;
+  flush();
+  trigger('click', {...target.dataset});
 });
-element.addEventListener('tell', (event) => trigger(event.detail.event, event.detail.data));
+element.addEventListener('tell', (event) => { flush(); trigger(event.detail.event, event.detail.data); });
 element.addEventListener('input', (event) => {
   const target = event.target.closest('[data-edit]');
   if (!target || event.isComposing) return;
   // What was typed where is noted now: when a panel is drawn anew, Gradio may use the same element for another row.
   const data = {...target.dataset, index: target.dataset.edit, text: target.value}, key = JSON.stringify([data.id, data.edit]);
-  clearTimeout(waiting.get(key));
-  waiting.set(key, setTimeout(() => trigger('input', data), 120));
+  clearTimeout(waiting.get(key)?.timer);
+  waiting.set(key, {data, timer: setTimeout(() => { waiting.delete(key); trigger('input', data); }, 120)});
 });
 """
 # A preview answers at once and never waits behind a run; the last of several fast keys wins.
