@@ -64,6 +64,8 @@
     if (event.target.closest?.('button,a,summary,[role=tab],[role=option]')) return;
     const card = event.target.closest?.('#lists .card') ||
       document.querySelector('#lists .card.cursor, #lists .card[data-cursor], #lists .card[aria-current=true]');
-    if (card) open(card);
+    if (!card) return;
+    event.preventDefault(); // else the key would press the button that gets the focus now
+    open(card);
   }, true);
 })();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -74,6 +75,13 @@ def test_it_gives_way_to_a_run_and_is_tried_again() -> None:
     assert not floors.learn(scorer, prompts(8), lambda: len(scorer.asked) > 2).measured
     assert len(scorer.asked) == 3 and floors.wanted(scorer)
     assert floors.learn(scorer, prompts(8)).measured
+
+
+def test_two_who_ask_at_once_measure_once_and_both_know() -> None:
+    floors, scorer = Floors(), stand_in(0.01)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: floors.learn(scorer, prompts(8)), range(4)))
+    assert all(floor.measured for floor in found) and scorer.asked.count(8) == 1
 
 
 def test_a_real_model_is_measured_without_touching_what_it_remembers(bench: Bench, tiny_qwen3: Path) -> None:

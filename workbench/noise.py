@@ -47,14 +47,10 @@ class Floors:
         return not isinstance(scorer, Explains) and _key(scorer) not in self._known
 
     def learn(self, scorer: Scorer, encodings: Sequence[Encoding], stop: Stop = never) -> Floor:
-        """Measures once per model; as `of` where that was done, is under way, was stopped or gave nothing."""
-        if self.wanted(scorer) and self._measuring.acquire(blocking=False):
-            try:
-                found = measure(scorer, few(encodings), stop)
-                if found is not None:
-                    self._known[_key(scorer)] = Floor(max(found, LEAST), True)
-            finally:
-                self._measuring.release()
+        """Measures once per model, waiting where that is under way; as `of` where it was done, was stopped or gave nothing."""
+        with self._measuring:
+            if self.wanted(scorer) and (found := measure(scorer, few(encodings), stop)) is not None:
+                self._known[_key(scorer)] = Floor(max(found, LEAST), True)
         return self.of(scorer)
 
 

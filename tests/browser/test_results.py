@@ -178,18 +178,21 @@ def test_live_scores_after_the_last_key(open_page: Open) -> None:
     page.evaluate(
         "setInterval(() => { const said = document.querySelector('#verdict [data-ms]'); if (said) said.dataset.ms = '20' }, 50)"
     )
+    page.evaluate("window.pressed = 0; document.getElementById('score').addEventListener('click', () => { window.pressed += 1 })")
     box = field(page, "instruction-b")
     box.fill("")
     box.press_sequentially("Only the direction matters.", delay=20)
-    expect(page.locator("#runs .tile.on .ell")).to_have_text("Only the direction matters.", timeout=PATIENCE)
+    page.wait_for_function("window.pressed > 0", timeout=PATIENCE)
     scored(page)
     assert box.input_value() == "Only the direction matters."
     switch.click()
     expect(switch).to_have_attribute("aria-pressed", "false")
     box.press_sequentially(" Or not.")
     expect(page.locator("#stale [data-stale=b]")).to_be_visible()
+    pressed = page.evaluate("window.pressed")
     page.wait_for_timeout(1500)
     expect(page.locator("#stale [data-stale=b]")).to_be_visible()
+    assert page.evaluate("window.pressed") == pressed
 
 
 def test_results_in_the_dark_and_wide(open_page: Open, keep: Keep) -> None:

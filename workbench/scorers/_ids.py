@@ -1,4 +1,4 @@
-"""What is asked of a checkpoint besides scores: ids of a text or of two, prompts that come as ids, and what is pooled of them.
+"""What is asked of a checkpoint besides scores: ids and vectors of a text, ids of two, and prompts that come as ids.
 
 Knows nothing of templates or scores.
 """
@@ -14,9 +14,7 @@ from workbench.types import JSON, Cut, Document, Encoding, Pair, PromptInvalid, 
 
 Task = Literal["embed", "token_embed", "token_classify"]
 Pooled = list[float] | list[list[float]]  # [dimension], or [tokens, dimension or labels]
-Joined: TypeAlias = tuple[
-    tuple[int, ...], tuple[int, ...]
-]  # ids; token types, () where the model reads none or all are 0
+Joined: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # ids; token types, () where the model reads none or all are 0
 
 
 @runtime_checkable
@@ -30,6 +28,15 @@ class ReadsIds(Protocol):
 
 
 @runtime_checkable
+class ReadsPairs(Protocol):
+    """A scorer whose model takes query and document as its tokenizer's pair. `config`: the checkpoint's config.json."""
+
+    @property
+    def config(self) -> Mapping[str, JSON]: ...
+    def joined(self, query: str, document: str, *, from_file: bool = False) -> Joined: ...
+
+
+@runtime_checkable
 class Pools(Protocol):
     """A scorer that gives of one text more than a number. A model does one such task, as in vLLM."""
 
@@ -40,15 +47,6 @@ class Pools(Protocol):
     ) -> Iterator[tuple[int, Pooled | WorkbenchError]]:
         """Yields (position, numbers or the text's error). `activate`: vectors of length one, labels as probabilities."""
         ...
-
-
-@runtime_checkable
-class ReadsPairs(Protocol):
-    """A scorer whose model takes query and document as its tokenizer's pair. `config`: the checkpoint's config.json."""
-
-    @property
-    def config(self) -> Mapping[str, JSON]: ...
-    def joined(self, query: str, document: str, *, from_file: bool = False) -> Joined: ...
 
 
 def encoding_of(ids: Sequence[int], window: int, vocabulary: int, media: Collection[int] = ()) -> Encoding:
