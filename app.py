@@ -136,12 +136,12 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     lasting, args.data = args.data is not None, args.data or private / "data"
     bench = open_house(args)
     stack.callback(bench.close)
-    args.store = open_history(args.data, lasting=lasting)
-    stack.callback(args.store.close)
+    store = open_history(args.data, lasting=lasting)
+    stack.callback(store.close)
     if args.api_key is None and _is_open(args) and not args.space:
         args.api_key = secrets.token_urlsafe(24)
         print(f"API key of this run (none was given): {args.api_key}", file=sys.stderr)
-    _run(build(bench, args), sock, args.host)
+    _run(build(bench, args, store), sock, args.host)
 
 
 def open_house(args: argparse.Namespace) -> Bench:
@@ -176,8 +176,8 @@ def open_history(data: Path, *, lasting: bool) -> Store:
     return store
 
 
-def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
-    """The HTTP door with the screen mounted beside it, behind the checks of who may speak to it."""
+def build(bench: Bench, args: argparse.Namespace, store: Store | None = None) -> FastAPI:
+    """The HTTP door with the screen mounted beside it, behind the checks of who may speak to it. Runs go into `store`."""
     import gradio as gr
 
     from workbench import api, ui
@@ -192,7 +192,7 @@ def build(bench: Bench, args: argparse.Namespace) -> FastAPI:
         "blocked_paths": [str(args.data)],
         **ui.mount_options(),
     }
-    page = ui.build(bench, quota=args.upload_quota, store=args.store)
+    page = ui.build(bench, quota=args.upload_quota, store=store)
     mounted: FastAPI = gr.mount_gradio_app(app, page, path="/", **options)
     return mounted
 

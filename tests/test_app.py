@@ -145,7 +145,7 @@ def test_an_open_address_has_a_key_for_its_http_door(
     flags: list[str], key: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(roof, "build", lambda bench, args: seen.append(args.api_key))
+    monkeypatch.setattr(roof, "build", lambda bench, args, store: seen.append(args.api_key))
     monkeypatch.setattr(roof, "_run", lambda *_: None)
     assert roof.main(["--host", "0.0.0.0", "--port", "0", "--auth", "a:b", "--model", LEXICAL, *flags]) == 0
     if key is None:

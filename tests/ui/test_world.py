@@ -16,6 +16,7 @@ from workbench.ui import build
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.rows import content_of
+from workbench.ui.uploads import Uploads
 from workbench.ui.world import Border
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,8 @@ def test_the_notice_names_what_is_foreign_and_offers_models_with_their_size(loop
 def test_a_picture_from_elsewhere_is_foreign(loop: Loop, tmp_path: Path) -> None:
     values, upload = fields(loop), tmp_path / "page.png"
     upload.write_bytes(PHOTO.read_bytes())
-    values[4] = Intake(loop).on_files([str(upload)], values[4])[0]
+    [item] = Uploads(loop).items(upload, "a session")
+    values[4] = [*values[4], {**item, "id": "sent"}]
     assert "1 document (page.png) is outside" in Border(loop).on_judge(*values)
 
 
@@ -119,7 +121,8 @@ def test_a_scene_is_a_row_as_an_upload_makes_it(loop: Loop, tmp_path: Path) -> N
     assert len({i["id"] for i in items}) == 3 and {i["grade"] for i in items} == {None}
     upload = tmp_path / index[0]["file"]
     upload.write_bytes((folder / index[0]["file"]).read_bytes())
-    assert content_of(intake.on_files([str(upload)], [])[0][0]["parts"]) == content_of(items[0]["parts"])
+    [sent] = Uploads(loop).items(upload, "a session")
+    assert content_of(sent["parts"]) == content_of(items[0]["parts"])
     for nonsense in ("-1", "999", "x", None):
         assert all(isinstance(part, dict) for part in intake.on_scene(event(index=nonsense), items))
 
