@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from workbench.types import RequestInvalid, WorkbenchError
+from workbench.errors import RequestInvalid, WorkbenchError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

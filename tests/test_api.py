@@ -17,10 +17,11 @@ from fastapi.testclient import TestClient
 from tests.servers import served
 from tests.test_wire import data_url, png
 from workbench import api, wire
+from workbench.errors import WorkbenchError
 from workbench.pool import LEXICAL, Bench, Pool
 from workbench.scorers import Stop, never
 from workbench.scorers.lexical import Lexical
-from workbench.types import Encoding, Score, WorkbenchError
+from workbench.types import Encoding, Score
 
 BODY = {"query": "red circle", "documents": ["nothing", "a red circle", "red"]}
 RERANK = ("/rerank", "/v1/rerank", "/v2/rerank")

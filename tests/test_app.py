@@ -17,8 +17,8 @@ import pytest
 
 import app as roof
 from workbench import wire
+from workbench.errors import ModelUnavailable
 from workbench.pool import LEXICAL, Bench
-from workbench.types import ModelUnavailable
 
 BODY = {"query": "red circle", "documents": ["nothing", "a red circle", "red"]}
 

@@ -12,7 +12,7 @@ from workbench.__main__ import main
 from workbench.bench import Setting, bench
 from workbench.bench.measure import Figures, _compare, kendall, turned
 from workbench.bench.workloads import WORKLOADS, Call, make
-from workbench.types import RequestInvalid, ScoreFailed
+from workbench.errors import RequestInvalid, ScoreFailed
 
 HEAD = 56 + 16  # words of the front that every prompt of one query shares
 TAIL = 10

@@ -14,7 +14,7 @@ import pytest
 
 from tests.files import LOSSLESS, Array, blocks, clip, encoded, noise, raw_png, with_orientation
 from workbench import decoder
-from workbench.types import MediaInvalid
+from workbench.errors import MediaInvalid
 
 pytestmark = pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
 Arguments = Callable[..., dict[str, Any]]

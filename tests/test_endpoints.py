@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tests.servers import Front, error, first, served
+from workbench.errors import Busy, ModelUnavailable, RequestInvalid, ScoreFailed, Stopped, WorkbenchError
 from workbench.scorers._answers import classified, reranked, token_ids
 from workbench.scorers._endpoints import AT_ONCE, Endpoints, Refused, address
 from workbench.scorers._names import places, readable
-from workbench.types import Busy, ModelUnavailable, RequestInvalid, ScoreFailed, Stopped, WorkbenchError
 
 
 async def echo(request: Request) -> Response:

@@ -16,6 +16,7 @@ import jinja2
 import jsonschema
 import pytest
 
+from workbench.errors import PromptInvalid, TemplateInvalid
 from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, prove_sound, zip_bundle
 from workbench.export._golden import _hidden
 from workbench.export._judged import judged
@@ -23,7 +24,7 @@ from workbench.export._probes import Case, synthetic_picture, synthetic_text
 from workbench.pool import Bench
 from workbench.ranking import ranking
 from workbench.template import read_family, split_facts, template_of
-from workbench.types import Document, Encoding, Image, PromptInvalid, Query, TemplateInvalid, Text, Variant
+from workbench.types import Document, Encoding, Image, Query, Text, Variant
 
 ENVIRONMENTS = [
     jinja2.Environment(trim_blocks=t, lstrip_blocks=s, keep_trailing_newline=k)

@@ -19,12 +19,13 @@ import pytest
 import yaml
 
 from tests.tiny import checkpoint
+from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, bundle, compatibility, files_of, outgoing, prove
 from workbench.export.targets import TARGETS
 from workbench.imported import from_place
 from workbench.pool import Bench
 from workbench.template import template_of
-from workbench.types import Document, Limits, PromptInvalid, Query, RequestInvalid, Text, Variant
+from workbench.types import Document, Limits, Query, Text, Variant
 
 QUERY = Query("q", (Text("the cat is"),))
 ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("a dog", "the cat is a dog", "é [SEP] 😀"))]

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Lowest first; within a floor a module may import from those left of it.
 FLOORS: list[list[str]] = [
-    ["types", "marks", "tables", "worker", "sandbox", "decoder"],
+    ["errors", "types", "marks", "tables", "worker", "sandbox", "decoder"],
     ["template", "media", "metrics"],
     ["scorers", "scenario", "world", "recipes", "store"],
     ["noise", "ranking", "snapshot", "pool", "lint", "occlusion", "imported", "named", "export", "bench"],
@@ -91,7 +91,7 @@ def test_heavy_libraries_stay_home(path: Path) -> None:
 @pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_and_functions_stay_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= (360 if path.name == "types.py" else 270), "split this file"
+    assert text.count("\n") <= (290 if path.name == "types.py" else 270), "split this file"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert (node.end_lineno or 0) - node.lineno < 50, f"{node.name} is too long"

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import RequestInvalid
 from workbench.export import Outgoing, compatibility, files_of, prove, zip_bundle
 from workbench.imported import from_server
 from workbench.named import template_text
 from workbench.pool import Bench
 from workbench.scorers._endpoints import Endpoints
 from workbench.template import Renderer, template_of
-from workbench.types import JSON, Document, Query, RequestInvalid, ScoreTemplate, Text, Variant
+from workbench.types import JSON, Document, Query, ScoreTemplate, Text, Variant
 
 QUERY, ROWS = Query("q", (Text("q"),)), [Document("d", (Text("d"),))]
 

@@ -19,9 +19,10 @@ import PIL.Image
 import pytest
 
 from tests.files import clip, encoded, noise, raw_png
+from workbench.errors import MediaInvalid, RequestInvalid, WorkbenchError
 from workbench.media import Library, MediaFacts, read_content
 from workbench.media._cache import Cache
-from workbench.types import Image, MediaInvalid, RequestInvalid, Text, Video, WorkbenchError
+from workbench.types import Image, Text, Video
 from workbench.worker import Worker
 
 PNG, MP4 = encoded(noise()), clip([noise(seed=i) for i in range(10)])

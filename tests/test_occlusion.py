@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workbench.errors import PromptInvalid
 from workbench.media import Library
 from workbench.occlusion import Effect, Piece, effects, forwards, pieces
 from workbench.pool import LEXICAL, Bench
-from workbench.types import Document, Image, MediaInput, PromptInvalid, Query, Text, Variant, Video
+from workbench.types import Document, Image, MediaInput, Query, Text, Variant, Video
 
 SHOTS = Path(__file__).resolve().parents[1] / "assets" / "scenarios"
 QUERY = Query("q", (Text("a red star"),))

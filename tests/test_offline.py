@@ -16,17 +16,8 @@ from fastapi.testclient import TestClient
 import workbench
 from tests.test_wire import data_url, png
 from workbench import api
-from workbench.types import (
-    Document,
-    Encoding,
-    Limits,
-    MediaInvalid,
-    ModelUnavailable,
-    PromptInvalid,
-    RequestInvalid,
-    ScoreResult,
-    Text,
-)
+from workbench.errors import MediaInvalid, ModelUnavailable, PromptInvalid, RequestInvalid
+from workbench.types import Document, Encoding, Limits, ScoreResult, Text
 
 TEXTS = ["nothing", "a red circle", "red"]
 TEMPLATE = "{{- tone ~ ' ' ~ messages[0].content ~ messages[1].content ~ (instruction or '') ~ '\\n' -}}"

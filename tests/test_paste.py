@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.paste import read_paste
 from workbench.pool import Bench
-from workbench.types import Document, Image, RequestInvalid, Text, WorkbenchError
+from workbench.types import Document, Image, Text
 
 PNG = Path(__file__).resolve().parent.parent / "assets" / "scenarios" / "flip" / "red-star.png"
 BODY = {"query": "q?", "documents": ["it's one", "two"], "instruction": "Prefer news."}

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import ModelUnavailable
 from workbench.pool import LEXICAL, Bench, Pool
 from workbench.template import template_of
-from workbench.types import Document, ModelUnavailable, Query, Text, Variant
+from workbench.types import Document, Query, Text, Variant
 
 DECLARED = "{{- 'declared ' ~ messages[0].content ~ messages[1].content -}}"
 CHAT = "{{- 'a chat template that scoring must never use' -}}"

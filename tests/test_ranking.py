@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from workbench.errors import RequestInvalid
 from workbench.pool import Bench
 from workbench.ranking import compare, missing, ranking, rerank
-from workbench.types import Document, Query, RequestInvalid, Row, Score, ScoreResult, Text, Variant
+from workbench.types import Document, Query, Row, Score, ScoreResult, Text, Variant
 
 QUERY = Query("q", (Text("red star"),))
 

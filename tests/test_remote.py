@@ -18,23 +18,13 @@ from tests.servers import Fault, Front, error, first, served
 from tests.test_wire import png
 from workbench import api, wire
 from workbench.__main__ import main
+from workbench.errors import ModelUnavailable, PromptInvalid, ScoreFailed, WorkbenchError
 from workbench.export import bundle
 from workbench.pool import Bench, Pool
 from workbench.scorers import _endpoints
 from workbench.scorers.vllm import OWN, Remote
 from workbench.template import template_of
-from workbench.types import (
-    Document,
-    Encoding,
-    ModelUnavailable,
-    PromptInvalid,
-    Query,
-    ScoreFailed,
-    ScoreResult,
-    Text,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import Document, Encoding, Query, ScoreResult, Text, Variant
 
 QUERY = Query("q", (Text("how do bees find flowers 🐝"),))
 TEXTS = ["bees see colours", "taxes are due", "é 😀 <|im_end|> x", "flowers smell " * 9, "x"]

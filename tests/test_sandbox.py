@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.bystander import Bystander
+from workbench.errors import TemplateInvalid, TemplateLimit
 from workbench.template import Renderer
-from workbench.types import JSON, ScoreTemplate, TemplateInvalid, TemplateLimit
+from workbench.types import JSON, ScoreTemplate
 from workbench.worker import Worker
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.media import Library
 from workbench.scenario import read_scenario, titles
-from workbench.types import Document, Image, RequestInvalid, Text, Video, WorkbenchError
+from workbench.types import Document, Image, Text, Video
 
 SHIPPED = Path(__file__).resolve().parent.parent / "assets" / "scenarios"
 

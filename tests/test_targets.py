@@ -20,6 +20,7 @@ import yaml
 from starlette.responses import JSONResponse
 
 from tests.servers import Front, served
+from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, compatibility, files_of
 from workbench.export._golden import Golden
 from workbench.export._probes import Case
@@ -28,7 +29,7 @@ from workbench.export.targets._vllm import arguments
 from workbench.pool import Bench, Pool
 from workbench.ranking import make_pair
 from workbench.template import template_of
-from workbench.types import Document, PromptInvalid, Query, RequestInvalid, Score, Text, Variant
+from workbench.types import Document, Query, Score, Text, Variant
 
 REFUSED = {"text-embeddings-inference": "has no score template"}
 

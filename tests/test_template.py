@@ -10,19 +10,9 @@ from pathlib import Path
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from workbench.errors import PromptInvalid, RequestInvalid, TemplateInvalid, TemplateLimit
 from workbench.template import RESERVED, Renderer, flatten, read_families, read_family, template_of
-from workbench.types import (
-    JSON,
-    Image,
-    Placeholders,
-    PromptInvalid,
-    RequestInvalid,
-    ScoreTemplate,
-    TemplateInvalid,
-    TemplateLimit,
-    Text,
-    Video,
-)
+from workbench.types import JSON, Image, Placeholders, ScoreTemplate, Text, Video
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = read_families(ROOT / "templates")

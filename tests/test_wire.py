@@ -13,24 +13,20 @@ import PIL.Image
 import pytest
 
 from workbench import wire
-from workbench.pool import Bench
-from workbench.scorers.lexical import Lexical
-from workbench.types import (
+from workbench.errors import (
     Busy,
-    Document,
-    Image,
     MediaInvalid,
     ModelUnavailable,
     PromptInvalid,
     RequestInvalid,
-    Score,
     ScoreFailed,
-    ScoreResult,
     Stopped,
     TemplateInvalid,
-    Text,
     WorkbenchError,
 )
+from workbench.pool import Bench
+from workbench.scorers.lexical import Lexical
+from workbench.types import Document, Image, Score, ScoreResult, Text
 
 TEXTS = ["no match here", "a red circle on paper", "red paint", "a circle"]
 BODY = {"query": "red circle", "documents": TEXTS}

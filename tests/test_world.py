@@ -20,9 +20,10 @@ from PIL import ImageDraw, ImageFont
 from workbench.demo.drawing import draw, film
 from workbench.demo.files import jpeg, mp4
 from workbench.demo.scenes import random_pair, random_scene
+from workbench.errors import RequestInvalid
 from workbench.media import Library
 from workbench.scenario import read_scenario, read_scenes
-from workbench.types import Document, Image, RequestInvalid, Text
+from workbench.types import Document, Image, Text
 from workbench.world import Judge, World, foreign_picture, foreign_text, read_world
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from workbench.types import TemplateInvalid
+from workbench.errors import TemplateInvalid
 
 
 def echo(arguments: Any, blobs: list[bytes]) -> tuple[Any, list[bytes]]:

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from workbench.types import WorkbenchError
+from workbench.errors import WorkbenchError
 
 DEMO = {
     "train": "train the small model that ships with the workbench",

@@ -19,12 +19,13 @@ from typing import BinaryIO, TextIO
 
 from workbench import bench as speed
 from workbench import wire
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.export import check, compatibility, differences, files_of, outgoing, prove, prove_sound
 from workbench.lint import Finding, lint
 from workbench.named import FAMILIES, head_overrides, served, shipped_model, template_text
 from workbench.paste import grades_of
 from workbench.pool import LEXICAL, Bench, open_bench
-from workbench.types import JSON, RequestInvalid, WorkbenchError
+from workbench.types import JSON
 
 Answer = Callable[[JSON], dict[str, JSON]]
 

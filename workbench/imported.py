@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.scorers._answers import token_ids
 from workbench.scorers._checkpoint import declared_template
 from workbench.template import Renderer
-from workbench.types import JSON, RequestInvalid, ScoreTemplate, WorkbenchError
+from workbench.types import JSON, ScoreTemplate
 
 if TYPE_CHECKING:
     from workbench.scorers._endpoints import Endpoints

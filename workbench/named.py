@@ -10,10 +10,11 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from workbench.errors import RequestInvalid
 from workbench.imported import from_place, from_server
 from workbench.pool import RENDER_SECONDS, is_address
 from workbench.template import Renderer
-from workbench.types import JSON, RequestInvalid
+from workbench.types import JSON
 from workbench.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent

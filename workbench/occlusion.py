@@ -12,22 +12,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from workbench.errors import PromptInvalid, ScoreFailed
 from workbench.media import Library
 from workbench.pool import Bench
 from workbench.scorers import Stop, never
-from workbench.types import (
-    ContentPart,
-    Document,
-    Image,
-    Media,
-    MediaInput,
-    PromptInvalid,
-    Query,
-    ScoreFailed,
-    Text,
-    Variant,
-    Video,
-)
+from workbench.types import ContentPart, Document, Image, Media, MediaInput, Query, Text, Variant, Video
 
 GRID = 4  # tiles along an edge of a picture
 MOST = 48  # pieces of one text

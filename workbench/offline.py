@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
+from workbench.errors import MediaInvalid, RequestInvalid, WorkbenchError
 from workbench.media import read_content
 from workbench.named import FAMILIES, served, shipped_model, template_text
 from workbench.pool import LEXICAL, Bench, open_bench
@@ -26,18 +27,15 @@ from workbench.types import (
     Encoding,
     Image,
     Limits,
-    MediaInvalid,
     Parity,
     Query,
     Ranking,
-    RequestInvalid,
     Row,
     Score,
     ScoreResult,
     Text,
     Variant,
     Video,
-    WorkbenchError,
 )
 from workbench.wire import PromptRequest, ScoreRequest
 from workbench.wire.answers import check_limits, score_pairs

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from workbench import wire
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.media import read_content
 from workbench.pool import Bench
 from workbench.tables import TEXTS, columns, read_table
-from workbench.types import JSON, Document, Query, RequestInvalid, Row, Text, WorkbenchError
+from workbench.types import JSON, Document, Query, Row, Text
 
 DATA_FLAGS = ("-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--json")
 DOCUMENT_KEYS = ("document", "text", "passage", "content", "doc")

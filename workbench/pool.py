@@ -14,24 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench import scorers
+from workbench.errors import ModelUnavailable, WorkbenchError
 from workbench.media import Library
 from workbench.ranking import encode_rows, rerank
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, read_families, template_of
-from workbench.types import (
-    JSON,
-    Encoding,
-    Family,
-    ModelUnavailable,
-    Parity,
-    Query,
-    Row,
-    Score,
-    ScoreResult,
-    ScoreTemplate,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import JSON, Encoding, Family, Parity, Query, Row, Score, ScoreResult, ScoreTemplate, Variant
 from workbench.worker import Worker
 
 KEPT_OPEN = 4  # tokenizers and configs in memory

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from workbench.errors import PromptInvalid, ScoreFailed, WorkbenchError
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, flatten, split_facts
 from workbench.types import (
@@ -17,16 +18,13 @@ from workbench.types import (
     Family,
     Media,
     Pair,
-    PromptInvalid,
     Query,
     Ranking,
     RenderedPrompt,
     Row,
-    ScoreFailed,
     ScoreResult,
     ScoreTemplate,
     Variant,
-    WorkbenchError,
 )
 
 APART = "this model reads query and document as they are, without a template"

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.media import Library, read_content
-from workbench.types import JSON, Document, Query, RequestInvalid, Row, WorkbenchError
+from workbench.types import JSON, Document, Query, Row
 
 LAST = 1000  # the place in the menu of a scenario that names none
 

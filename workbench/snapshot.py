@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.types import (
     JSON,
     Document,
@@ -18,11 +19,9 @@ from workbench.types import (
     Query,
     Ranking,
     Score,
-    ScoreFailed,
     ScoreResult,
     ScoreTemplate,
     Variant,
-    WorkbenchError,
 )
 
 SHORT = 40  # entries of a detail that are kept

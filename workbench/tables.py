@@ -10,7 +10,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.types import RequestInvalid
+from workbench.errors import RequestInvalid
 
 TEXTS = ("document", "text", "passage", "content", "doc", "body")
 GRADES = ("grade", "relevance", "label", "score")

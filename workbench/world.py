@@ -16,8 +16,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from workbench.errors import MediaInvalid, RequestInvalid
 from workbench.media import Library
-from workbench.types import ContentPart, Image, Media, MediaInvalid, RequestInvalid, Text, Video
+from workbench.types import ContentPart, Image, Media, Text, Video
 
 FILE = "world.json"
 FORGIVEN = 10  # one word in so many may be unknown: a slip in a long text, never the point of a short one

@@ -8,9 +8,10 @@ from unicodedata import normalize
 import pytest
 
 from workbench import wire
+from workbench.errors import WorkbenchError
 from workbench.pool import Bench
 from workbench.scorers.vllm import Remote
-from workbench.types import Encoding, WorkbenchError
+from workbench.types import Encoding
 
 TEXTS = ["bees see ultraviolet", "taxes are due in April", "", "é😀e\u0301 ﬁ 漢字", "<|im_end|>\n<think>x", "word " * 60]
 BODY: dict[str, Any] = {"query": "how do bees find flowers 🐝?", "documents": TEXTS}

@@ -13,9 +13,10 @@ import pytest
 
 from tests.live.conftest import SEEING, asking, scored_here, scored_there
 from workbench import wire
+from workbench.errors import PromptInvalid
 from workbench.pool import Bench
 from workbench.scorers.vllm import Remote
-from workbench.types import Encoding, PromptInvalid
+from workbench.types import Encoding
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKS = {f"{kind}_url": f"<|vision_start|><|{kind}_pad|><|vision_end|>" for kind in ("image", "video")}

@@ -16,22 +16,13 @@ import torch
 
 from tests.scorers.conftest import Maker, document, query
 from workbench import scorers
+from workbench.errors import MediaInvalid, ModelUnavailable, ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.pool import Bench
 from workbench.ranking import encode_rows, ranking, rerank
 from workbench.scorers import Scorer, _engine
 from workbench.scorers._packed import Packed
-from workbench.types import (
-    Document,
-    Encoding,
-    MediaInvalid,
-    ModelUnavailable,
-    Row,
-    Score,
-    ScoreFailed,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import Document, Encoding, Row, Score, Variant
 
 DOCUMENTS = [
     document(t, id=f"d{i}") for i, t in enumerate(["bees", "how do bees find flowers", "word " * 70, "é" * 30, "x"])

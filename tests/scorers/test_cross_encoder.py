@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tests.scorers.conftest import document, query
+from workbench.errors import ModelUnavailable, PromptInvalid
 from workbench.pool import Bench
 from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.template import template_of
-from workbench.types import Encoding, Limits, ModelUnavailable, PromptInvalid, Score, Variant
+from workbench.types import Encoding, Limits, Score, Variant
 
 Open = Callable[[str], Scorer]
 ENCODERS = ["bert-ce", "bert-pairs", "ernie-ce", "deberta-ce", "roberta-ce", "xlm-roberta-ce", "modernbert-ce", "gte-ce"]

@@ -18,12 +18,13 @@ from transformers import (
 
 from tests.scorers.conftest import document, query
 from workbench import scorers
+from workbench.errors import ModelUnavailable, PromptInvalid
 from workbench.media import Library
 from workbench.pool import Bench, Pool
 from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.scorers._checkpoint import open_checkpoint
-from workbench.types import Encoding, ModelUnavailable, PromptInvalid, Score, Variant
+from workbench.types import Encoding, Score, Variant
 
 Tiny = Callable[[str], Path]
 Open = Callable[[str], Scorer]

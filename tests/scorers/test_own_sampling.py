@@ -7,24 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from workbench.errors import PromptInvalid
 from workbench.media import MediaFacts
 from workbench.pool import Bench
 from workbench.ranking import ranking
 from workbench.scorers._jobs import asked_of
 from workbench.scorers._sight import name
 from workbench.scorers._vision import PixelRecipe, plan
-from workbench.types import (
-    ClipSampling,
-    Document,
-    Encoding,
-    Image,
-    Parity,
-    PixelLimits,
-    PromptInvalid,
-    Query,
-    Text,
-    Video,
-)
+from workbench.types import ClipSampling, Document, Encoding, Image, Parity, PixelLimits, Query, Text, Video
 
 FLIP = Path(__file__).resolve().parents[2] / "assets" / "scenarios" / "flip"
 LONG = MediaFacts(640, 480, frames=240, fps=24.0, seconds=10.0)

@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 
 from tests.scorers.conftest import document, query
+from workbench.errors import ModelUnavailable
 from workbench.pool import Bench
 from workbench.ranking import make_pair
 from workbench.scorers import Scorer
-from workbench.types import Encoding, ModelUnavailable, Score, Variant
+from workbench.types import Encoding, Score, Variant
 
 Tiny = Callable[[str], Path]
 Open = Callable[[str], Scorer]

@@ -14,8 +14,8 @@ import torch
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from tests.scorers.test_vectors import PAIRS, Open, Tiny, cosine, dot, encode, scored, sides
+from workbench.errors import ModelUnavailable
 from workbench.pool import Bench
-from workbench.types import ModelUnavailable
 
 load_model = cache(AutoModelForMaskedLM.from_pretrained)
 load_tokenizer = cache(AutoTokenizer.from_pretrained)

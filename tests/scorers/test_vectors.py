@@ -16,10 +16,11 @@ from transformers import AutoModel, AutoTokenizer, BertModel
 
 from tests.scorers.conftest import document, query
 from tests.tiny_layouts import PROMPTS
+from workbench.errors import ModelUnavailable, PromptInvalid
 from workbench.pool import Bench
 from workbench.ranking import make_pair, rerank
 from workbench.scorers import Scorer, _engine
-from workbench.types import Encoding, Limits, ModelUnavailable, PromptInvalid, Score, Variant
+from workbench.types import Encoding, Limits, Score, Variant
 
 Tiny = Callable[[str], Path]
 Open = Callable[[str], Scorer]

@@ -25,11 +25,12 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 
 from tests.scorers.conftest import Maker, document, noise, query
 from tests.scorers.test_vectors import Open, Tiny, cosine, maxsim, scored, sides
+from workbench.errors import ModelUnavailable, PromptInvalid
 from workbench.pool import Bench
 from workbench.ranking import make_pair, rerank
 from workbench.scorers import Scorer
 from workbench.scorers._pictures import fixed_pixels
-from workbench.types import Document, Encoding, Image, ModelUnavailable, PromptInvalid, Query, Score, Variant
+from workbench.types import Document, Encoding, Image, Query, Score, Variant
 
 load_tokenizer = cache(AutoTokenizer.from_pretrained)
 TEXTS = [("the cat", "A dog, é 2!"), ("x", "Red  circle")]

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from workbench.errors import RequestInvalid
 from workbench.pool import LEXICAL, Bench
-from workbench.types import Document, Image, RequestInvalid, Text, Video
+from workbench.types import Document, Image, Text, Video
 from workbench.ui import edits
 from workbench.ui.documents_handlers import Documents
 from workbench.ui.documents_view import PAGE

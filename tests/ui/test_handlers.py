@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.tiny import checkpoint
+from workbench.errors import WorkbenchError
 from workbench.pool import LEXICAL, Bench
-from workbench.types import Document, Text, WorkbenchError
+from workbench.types import Document, Text
 from workbench.ui import build, mount_options
 from workbench.ui.export import Export
 from workbench.ui.intake import Intake

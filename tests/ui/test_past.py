@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from workbench.errors import WorkbenchError
 from workbench.pool import LEXICAL, Bench
 from workbench.snapshot import plain, variant_of, variant_plain
 from workbench.store import Kept, Store
-from workbench.types import Limits, Placeholders, ScoreTemplate, Text, Variant, WorkbenchError
+from workbench.types import Limits, Placeholders, ScoreTemplate, Text, Variant
 from workbench.ui import desk
 from workbench.ui.loop import Loop
 from workbench.ui.owner import owner_of

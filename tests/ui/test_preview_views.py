@@ -8,21 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.ui.test_views import HOSTILE, QUERY, Tags, encoding
-from workbench.types import (
-    Cut,
-    Document,
-    Encoding,
-    Image,
-    MediaInput,
-    Pair,
-    PromptInvalid,
-    RenderedPrompt,
-    Segment,
-    TemplateInvalid,
-    Text,
-    Video,
-    WorkbenchError,
-)
+from workbench.errors import PromptInvalid, TemplateInvalid, WorkbenchError
+from workbench.types import Cut, Document, Encoding, Image, MediaInput, Pair, RenderedPrompt, Segment, Text, Video
 from workbench.ui import budget_view, preview_head, tokens_view
 from workbench.ui.alignment import align
 from workbench.ui.budget_view import rows_html

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.test_wire import png
+from workbench.errors import PromptInvalid
 from workbench.pool import Bench
 from workbench.recipes import Parting, parting, same_pixels
-from workbench.types import Document, Encoding, Image, MediaInput, Parity, PromptInvalid, Query, Text
+from workbench.types import Document, Encoding, Image, MediaInput, Parity, Query, Text
 from workbench.ui.loop import Loop
 from workbench.ui.recipe_view import recipe_html
 from workbench.ui.rows import item_of

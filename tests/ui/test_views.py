@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from workbench.errors import PromptInvalid, TemplateInvalid
 from workbench.export import TargetRow
 from workbench.export.targets import Difference
 from workbench.lint import Finding, Fix
@@ -18,13 +19,11 @@ from workbench.types import (
     Image,
     MediaInput,
     Pair,
-    PromptInvalid,
     Query,
     RenderedPrompt,
     Score,
     ScoreResult,
     Segment,
-    TemplateInvalid,
     Text,
     Variant,
 )

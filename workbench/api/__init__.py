@@ -17,9 +17,10 @@ from starlette.exceptions import HTTPException
 from workbench import wire
 from workbench.api.gate import RequestId, SameHost, error_json, key_needed
 from workbench.api.queue import Line
+from workbench.errors import ModelUnavailable, RequestInvalid, WorkbenchError
 from workbench.pool import Bench
 from workbench.scorers import Stop
-from workbench.types import JSON, ModelUnavailable, RequestInvalid, Variant, WorkbenchError
+from workbench.types import JSON, Variant
 
 __all__ = ["VERSION", "SameHost", "build"]
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from workbench.types import Busy, Stopped
+from workbench.errors import Busy, Stopped
 
 LOOK_SECONDS = 0.2  # between two looks whether the caller is still there
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.bench.workloads import Call
-from workbench.types import JSON, ModelUnavailable, ScoreFailed
+from workbench.errors import ModelUnavailable, ScoreFailed
+from workbench.types import JSON
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORD = re.compile(r"\bw(\d+)")

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from workbench.types import RequestInvalid
+from workbench.errors import RequestInvalid
 
 HEAD, QUERY, TAIL = 56, 16, 10  # words of instructions, of the query, and behind the document: as in Qwen3-Reranker's prompt
 

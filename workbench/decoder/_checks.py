@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from workbench.types import MediaInvalid
+from workbench.errors import MediaInvalid
 
 MAX_PIXELS, MAX_ASPECT = 40_000_000, 200
 NAMES = {"image": "a picture", "video": "a clip"}

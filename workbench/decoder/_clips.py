@@ -16,7 +16,8 @@ from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 
 from workbench.decoder import _checks
-from workbench.types import JSON, MediaInvalid
+from workbench.errors import MediaInvalid
+from workbench.types import JSON
 
 DEMUXERS = {"mp4": "mov", "mkv": "matroska", "avi": "avi", "gif": "gif"}
 LIMITS = {"max_pixels": str(_checks.MAX_PIXELS)}  # for frames that are larger than the header says

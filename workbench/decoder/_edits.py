@@ -14,7 +14,7 @@ import av
 import numpy as np
 import PIL.Image
 
-from workbench.types import MediaInvalid
+from workbench.errors import MediaInvalid
 
 GREY = 128
 MOST_PIXELS = 2_000_000  # of a copied picture: models shrink larger ones anyway

@@ -14,7 +14,7 @@ import PIL.Image
 from PIL.Image import Transpose
 
 from workbench.decoder import _checks
-from workbench.types import MediaInvalid
+from workbench.errors import MediaInvalid
 
 FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF"}
 UPRIGHT = {

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.export import check, targets
 from workbench.export._bake import bake, jinja_literal, prove_steady, steady, with_facts
 from workbench.export._differences import differences
@@ -28,17 +29,7 @@ from workbench.lint import errors, findings, gather
 from workbench.pool import Bench
 from workbench.ranking import make_pair, takes_template
 from workbench.scorers import Scorer
-from workbench.types import (
-    JSON,
-    Document,
-    Pair,
-    PromptInvalid,
-    Query,
-    Row,
-    Text,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import JSON, Document, Pair, Query, Row, Text, Variant
 
 __all__ = [
     "Outgoing", "TargetRow", "bake", "bundle", "check", "compatibility", "differences", "files_of",

@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Mapping
 
+from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.template import Renderer, Settings, split_facts
-from workbench.types import JSON, Family, PromptInvalid, RequestInvalid
+from workbench.types import JSON, Family
 
 DEFAULT = re.compile(
     r"""(?P<head>\binstruction\s*\|\s*default\(\s*)(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?P<tail>\s*,\s*true\s*\))"""

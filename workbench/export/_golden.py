@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from workbench.errors import WorkbenchError
 from workbench.export._probes import PROBES, Case, synthetic_picture, synthetic_text
 from workbench.export._suspects import suspects
 from workbench.pool import Bench, Pool
@@ -28,7 +29,6 @@ from workbench.types import (
     ScoreTemplate,
     Text,
     Variant,
-    WorkbenchError,
 )
 
 FEWEST, MOST, SUSPECTED = 10, 50, 4

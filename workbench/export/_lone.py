@@ -5,8 +5,9 @@ Knows nothing of templates, files or targets.
 
 from __future__ import annotations
 
+from workbench.errors import PromptInvalid
 from workbench.scorers import Scorer
-from workbench.types import PromptInvalid, Variant
+from workbench.types import Variant
 
 
 def prove_lone(scorer: Scorer, variant: Variant) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from workbench.errors import WorkbenchError
 from workbench.export._probes import Case
 from workbench.pool import Bench
 from workbench.ranking import make_pair
 from workbench.scorers import Scorer
 from workbench.scorers._ids import ReadsIds
-from workbench.types import Document, Encoding, Query, Text, Variant, WorkbenchError
+from workbench.types import Document, Encoding, Query, Text, Variant
 
 Made = tuple[int, str, Encoding]
 

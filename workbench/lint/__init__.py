@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from workbench.errors import WorkbenchError
 from workbench.lint import _errors, _warnings
 from workbench.lint._evidence import Evidence, Target, gather
 from workbench.lint._finding import Finding, Fix, Place, mend, unwrapped
 from workbench.lint._fixes import CANDIDATES
 from workbench.scorers import Scorer
 from workbench.template import Renderer
-from workbench.types import Document, Encoding, Query, ScoreTemplate, Variant, WorkbenchError
+from workbench.types import Document, Encoding, Query, ScoreTemplate, Variant
 
 __all__ = [
     "RULES", "Evidence", "Finding", "Fix", "Target", "errors", "findings", "gather", "lint", "mend", "unwrapped",

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from workbench.errors import TemplateInvalid
 from workbench.lint._evidence import Evidence, texts_of
 from workbench.lint._finding import Finding, Place
 from workbench.lint._probes import spoken
 from workbench.template import RESERVED
-from workbench.types import Encoding, Image, Segment, TemplateInvalid, Text
+from workbench.types import Encoding, Image, Segment, Text
 
 VALUES = ("instruction", "query", "document")
 

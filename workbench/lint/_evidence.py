@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from workbench.errors import WorkbenchError
 from workbench.lint._probes import Probes, probe
 from workbench.lint._wrap import Wrap, wrap_of
 from workbench.pool import LEXICAL
@@ -25,7 +26,6 @@ from workbench.types import (
     ScoreTemplate,
     Text,
     Variant,
-    WorkbenchError,
 )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from workbench.errors import WorkbenchError
 from workbench.lint._evidence import Evidence
 from workbench.lint._finding import Finding, Fix
 from workbench.lint._probes import spoken
 from workbench.template import Renderer, split_facts
-from workbench.types import WorkbenchError
 
 TAG = re.compile(r"\{%.*?%\}\n?|\{\{.*?\}\}\n?", re.S)
 STRING = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.S)

@@ -10,8 +10,9 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from workbench.errors import WorkbenchError
 from workbench.template import Renderer, Settings
-from workbench.types import JSON, WorkbenchError
+from workbench.types import JSON
 
 CLIP = 400  # characters of a side that a probe keeps
 PLAIN: Settings = (False, False, False)  # Jinja as it comes: what SGLang and scripts render with

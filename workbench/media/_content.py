@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
+from workbench.errors import MediaInvalid, RequestInvalid
 from workbench.media import _formats
 from workbench.media._formats import Kind
 from workbench.media._library import Library
-from workbench.types import JSON, ContentPart, Media, MediaInvalid, RequestInvalid, Text
+from workbench.types import JSON, ContentPart, Media, Text
 
 MAX_TEXT = 2_000_000  # bytes of UTF-8
 SHAPES = 'Expected a string, a list of parts, {"content": [...]} or a part such as {"type": "text", "text": "…"}.'

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from workbench.types import MediaInvalid
+from workbench.errors import MediaInvalid
 
 Kind: TypeAlias = Literal["image", "video"]
 PICTURES = ("png", "jpeg", "webp", "gif", "bmp", "tiff")

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from workbench.errors import MediaInvalid
 from workbench.media import _formats
 from workbench.media._cache import Cache
 from workbench.media._formats import Kind
-from workbench.types import JSON, Image, Media, MediaInvalid, Video
+from workbench.types import JSON, Image, Media, Video
 from workbench.worker import Worker, WorkerFailed, WorkerLimit
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]

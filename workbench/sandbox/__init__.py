@@ -13,10 +13,11 @@ from typing import Any
 
 from jinja2 import Template
 
+from workbench.errors import TemplateInvalid, TemplateLimit
 from workbench.marks import find_segments
 from workbench.sandbox._environment import compile_template, explain, make_environment
 from workbench.sandbox._steady import rewrite
-from workbench.types import JSON, TemplateInvalid, TemplateLimit
+from workbench.types import JSON
 
 MAX_OUTPUT = 1 << 20
 KEPT = 32  # compiled templates

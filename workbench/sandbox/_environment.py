@@ -23,8 +23,8 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
 
+from workbench.errors import TemplateInvalid, TemplateLimit
 from workbench.sandbox._place import column_of
-from workbench.types import TemplateInvalid, TemplateLimit
 
 MAX_BYTES, MAX_NESTING, MAX_NODES = 64 << 10, 48, 4000
 FILENAME = "<template>"  # what Jinja calls a template made from a string

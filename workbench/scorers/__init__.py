@@ -12,18 +12,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
-from workbench.types import (
-    JSON,
-    Encoding,
-    Family,
-    Method,
-    ModelUnavailable,
-    Pair,
-    Parity,
-    Score,
-    ScoreTemplate,
-    WorkbenchError,
-)
+from workbench.errors import ModelUnavailable, WorkbenchError
+from workbench.types import JSON, Encoding, Family, Method, Pair, Parity, Score, ScoreTemplate
 
 if TYPE_CHECKING:
     from workbench.media import Library

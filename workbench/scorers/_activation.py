@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import torch
 
-from workbench.types import JSON, ModelUnavailable, Parity
+from workbench.errors import ModelUnavailable
+from workbench.types import JSON, Parity
 
 PREFIX = "torch.nn.modules."
 

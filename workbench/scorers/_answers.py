@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from workbench.types import JSON, ScoreFailed
+from workbench.errors import ScoreFailed
+from workbench.types import JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from workbench.errors import PromptInvalid
 from workbench.scorers._sides import NAMES, Sheet, over, sliced, texts_of
 from workbench.scorers._tokens import Tokens
-from workbench.types import Cut, Encoding, Limits, MediaInput, Pair, PromptInvalid, RenderedPrompt, Segment
+from workbench.types import Cut, Encoding, Limits, MediaInput, Pair, RenderedPrompt, Segment
 
 Side = tuple[Sheet, Cut | None]
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from workbench.errors import ModelUnavailable
 from workbench.media import Library
 from workbench.scorers._encode import Encoder
 from workbench.scorers._hub import at_hand
 from workbench.scorers._json import read_json
 from workbench.scorers._tokens import Tokens
-from workbench.types import Family, ModelUnavailable
+from workbench.types import Family
 
 # Words, digits, blanks, composed and decomposed characters, an emoji, other scripts, and what Qwen and BERT call control tokens.
 SAMPLE = "The bee's 3,141 FLOWERS\n\n  \té e\u0301 🐝 漢字 ﬁ <|im_start|>[SEP]</s> <think>\n"

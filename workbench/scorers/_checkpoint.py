@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from workbench.errors import ModelUnavailable
 from workbench.scorers import REMOTE
 from workbench.scorers._hub import Report, locate
 from workbench.scorers._json import read_any, read_json
-from workbench.types import JSON, Family, ModelUnavailable
+from workbench.types import JSON, Family
 
 
 @dataclass(frozen=True, slots=True)

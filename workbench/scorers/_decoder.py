@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import Stop
 from workbench.scorers import _sight as sight
 from workbench.scorers._encode import Encoder
 from workbench.scorers._packed import Counts, Packed, PackedRow, Visual
-from workbench.types import Encoding, MediaInput, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, MediaInput
 
 Key = TypeVar("Key")
 Run = Callable[[Callable[[], Any], int], Any]  # (forward, tokens) → what it gave, None where it did not fit into memory

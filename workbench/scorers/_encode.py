@@ -9,25 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from workbench.errors import MediaInvalid, PromptInvalid
 from workbench.media import Library
 from workbench.scorers._cuts import drop, plain_cut
 from workbench.scorers._pictures import FixedPixels
 from workbench.scorers._spans import moved, original, without
 from workbench.scorers._tokens import Span, Tokens
 from workbench.scorers._vision import PixelRecipe, plan, recipe
-from workbench.types import (
-    JSON,
-    Encoding,
-    Family,
-    Image,
-    Media,
-    MediaInput,
-    MediaInvalid,
-    Pair,
-    Parity,
-    PromptInvalid,
-    Text,
-)
+from workbench.types import JSON, Encoding, Family, Image, Media, MediaInput, Pair, Parity, Text
 
 USER = ("instruction", "query", "document")
 

@@ -18,17 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
+from workbench.errors import Busy, ModelUnavailable, PromptInvalid, RequestInvalid, ScoreFailed, Stopped, WorkbenchError
 from workbench.scorers import Stop, never
-from workbench.types import (
-    JSON,
-    Busy,
-    ModelUnavailable,
-    PromptInvalid,
-    RequestInvalid,
-    ScoreFailed,
-    Stopped,
-    WorkbenchError,
-)
+from workbench.types import JSON
 
 AT_ONCE = 4  # requests under way at one server
 TRIES = 3

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from workbench.types import ModelUnavailable
+from workbench.errors import ModelUnavailable
 
 DEVICE = threading.Lock()  # the device has one door: whoever runs a forward pass holds this
 TOKEN_BUDGET = {"cpu": 2048, "cuda": 32768, "npu": 16384, "mps": 8192}  # padded tokens in one micro-batch

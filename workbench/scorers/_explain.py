@@ -12,11 +12,12 @@ from itertools import zip_longest
 from typing import cast
 from unicodedata import normalize
 
+from workbench.errors import WorkbenchError
 from workbench.marks import find_segments
 from workbench.scorers._jobs import sent
 from workbench.scorers._probe import Probe, messages
 from workbench.scorers._there import There
-from workbench.types import Encoding, Segment, SegmentKind, Text, WorkbenchError
+from workbench.types import Encoding, Segment, SegmentKind, Text
 
 SHOWN = "The server's own template: tokenized by the server's /tokenize, scored through its /rerank."
 UNSHOWN = "The server's own template, scored through its /rerank; what prompt it makes is not known."

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.types import JSON, ModelUnavailable
+from workbench.errors import ModelUnavailable
+from workbench.types import JSON
 
 KEPT = (
     "vocab_size hidden_size num_hidden_layers num_attention_heads intermediate_size hidden_act hidden_dropout_prob "

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from workbench.errors import ModelUnavailable
 from workbench.scorers._json import read_json
-from workbench.types import ModelUnavailable
 
 FILES = [
     "*.json",

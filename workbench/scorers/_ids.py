@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
+from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.scorers import Stop
-from workbench.types import JSON, Cut, Document, Encoding, Pair, PromptInvalid, Query, RenderedPrompt, WorkbenchError
+from workbench.types import JSON, Cut, Document, Encoding, Pair, Query, RenderedPrompt
 
 Task = Literal["embed", "token_embed", "token_classify"]
 Pooled = list[float] | list[list[float]]  # [dimension], or [tokens, dimension or labels]

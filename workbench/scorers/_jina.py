@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _layout as layout
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers.yes_no import YesNo
-from workbench.types import Encoding, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Pair, Parity, Score
 
 SCORE_TOKEN, LOGIT_BIAS = 100, 2.65
 NAMES = {  # of the checkpoint, which are those of transformers before 4.52, to those of the native class without a head

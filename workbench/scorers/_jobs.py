@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import Stop
 from workbench.scorers._answers import classified, reranked
 from workbench.scorers._endpoints import Endpoints, Refused
 from workbench.scorers._probe import Probe, named
-from workbench.types import JSON, ContentPart, Encoding, Image, Pair, PromptInvalid, Text, Video, WorkbenchError
+from workbench.types import JSON, ContentPart, Encoding, Image, Pair, Text, Video
 
 ROWS = 16  # documents in one request: small enough that results stream and Stop acts soon
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from workbench.types import JSON, ModelUnavailable
+from workbench.errors import ModelUnavailable
+from workbench.types import JSON
 
 
 def read_json(path: Path) -> dict[str, JSON] | None:

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelUnavailable
 from workbench.scorers._activation import torch_module
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._json import read_json
-from workbench.types import JSON, ModelUnavailable
+from workbench.types import JSON
 
 MODES = {
     "pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max", "pooling_mode_mean_tokens": "mean",

@@ -13,11 +13,12 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 
+from workbench.errors import ModelUnavailable, ScoreFailed, WorkbenchError
 from workbench.scorers import ScorerFacts, Stop
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._tokens import Tokens
-from workbench.types import ModelUnavailable, Score, ScoreFailed, WorkbenchError
+from workbench.types import Score
 
 CHECKED_PARAMETERS = 1_500_000_000  # an accelerator is compared with the CPU up to this size
 Key = TypeVar("Key", bound=Hashable)

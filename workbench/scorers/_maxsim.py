@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from workbench.types import Encoding, Image, Score, ScoreFailed, WorkbenchError
+from workbench.errors import ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Image, Score
 
 
 def maxsim(

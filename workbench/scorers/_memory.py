@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from workbench.errors import WorkbenchError
 from workbench.scorers._kept import Kept
-from workbench.types import Encoding, Score, WorkbenchError
+from workbench.types import Encoding, Score
 
 REMEMBERED = 200_000  # scores
 Fresh: TypeAlias = Callable[[Mapping[str, Encoding]], Iterator[tuple[str, Score | WorkbenchError]]]

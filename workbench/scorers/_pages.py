@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers._apart import below, framed_side, side_of
@@ -21,7 +22,7 @@ from workbench.scorers._rows import decoder_encoder, media_row
 from workbench.scorers._towers import one_picture
 from workbench.scorers._vectors import Apart, vectors
 from workbench.scorers._vectors import Side as Reading
-from workbench.types import Encoding, Pair, Parity, PromptInvalid, Score, WorkbenchError
+from workbench.types import Encoding, Pair, Parity, Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench.types import JSON, Media, MediaInput, ModelUnavailable
+from workbench.errors import ModelUnavailable
+from workbench.types import JSON, Media, MediaInput
 
 KERNELS = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import Stop
 from workbench.scorers import _layout as layout
@@ -18,7 +19,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._ids import Pooled, Task, check_ids, encoding_of
 from workbench.scorers._vectors import Apart, Side, vectors
 from workbench.scorers._windows import typed, windows
-from workbench.types import Encoding, Pair, Parity, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Pair, Parity
 
 
 class PoolsTexts(Apart, abc.ABC):

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from workbench.errors import ModelUnavailable, ScoreFailed
 from workbench.scorers._answers import classified, reranked, token_ids
 from workbench.scorers._endpoints import Endpoints, Refused
-from workbench.types import JSON, ModelUnavailable, ScoreFailed
+from workbench.types import JSON
 
 SHORT, LONG = "a", "an instruction that is clearly longer than the other one"
 Activation = Literal["sigmoid", "none"]

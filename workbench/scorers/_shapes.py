@@ -15,11 +15,12 @@ from typing import Any
 
 import torch
 
+from workbench.errors import RequestInvalid
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import open_checkpoint
 from workbench.scorers.yes_no import YesNo
-from workbench.types import Family, RequestInvalid
+from workbench.types import Family
 
 VOCABULARY = 151936
 SPECIAL = {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645, "<|vision_start|>": 151652,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from workbench.errors import PromptInvalid
 from workbench.scorers._tokens import Span, Tokens
-from workbench.types import Cut, Encoding, Pair, PromptInvalid, RenderedPrompt, Segment, SegmentKind
+from workbench.types import Cut, Encoding, Pair, RenderedPrompt, Segment, SegmentKind
 
 NAMES: tuple[SegmentKind, SegmentKind] = ("query", "document")
 

@@ -11,11 +11,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from workbench.errors import Busy, ModelUnavailable, PromptInvalid
 from workbench.scorers._answers import Tokenized, token_ids
 from workbench.scorers._endpoints import Endpoints
 from workbench.scorers._names import places, readable
 from workbench.scorers._probe import Probe, named
-from workbench.types import JSON, Busy, ModelUnavailable, PromptInvalid
+from workbench.types import JSON
 
 DOWN_SECONDS = 2.0
 REMEMBERED = 4096  # prompts whose ids are kept

@@ -16,7 +16,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from workbench.types import ModelUnavailable
+from workbench.errors import ModelUnavailable
 
 Span = tuple[int, int]
 SANE = 1 << 20  # tokenizers without a limit of their own say 10^30

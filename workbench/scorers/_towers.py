@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelUnavailable, PromptInvalid, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers._apart import Side, SideRecipe, below, side_sheet
@@ -21,18 +22,7 @@ from workbench.scorers._sides import NAMES, Sheet
 from workbench.scorers._vectors import Apart, cosine, vectors
 from workbench.scorers._vectors import Side as Reading
 from workbench.scorers._windows import windows
-from workbench.types import (
-    Encoding,
-    Image,
-    Media,
-    MediaInput,
-    ModelUnavailable,
-    Pair,
-    Parity,
-    PromptInvalid,
-    Score,
-    WorkbenchError,
-)
+from workbench.types import Encoding, Image, Media, MediaInput, Pair, Parity, Score
 
 TYPES = ("clip", "siglip")
 

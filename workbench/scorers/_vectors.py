@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import torch
 
+from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._kept import Kept
 from workbench.scorers._local import Local
-from workbench.types import Encoding, MediaInput, Parity, Score, ScoreFailed, Text, WorkbenchError
+from workbench.types import Encoding, MediaInput, Parity, Score, Text
 
 KEPT_BYTES = 256 << 20  # of vectors
 

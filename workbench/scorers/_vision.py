@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from workbench.errors import MediaInvalid
 from workbench.media import Library, MediaFacts
-from workbench.types import JSON, ClipSampling, Family, Image, Media, MediaInput, MediaInvalid, Parity, PixelLimits
+from workbench.types import JSON, ClipSampling, Family, Image, Media, MediaInput, Parity, PixelLimits
 
 MAX_ASPECT = 200  # the processors refuse anything thinner
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers._apart import Side, below, framed_side, side_of
@@ -17,7 +18,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._rows import decoder_encoder, media_row
 from workbench.scorers._vectors import Apart, cosine, vectors
 from workbench.scorers._vectors import Side as Reading
-from workbench.types import Encoding, Pair, Parity, Score, WorkbenchError
+from workbench.types import Encoding, Pair, Parity, Score
 
 LEAD = "<|im_start|>system\nRepresent the user's input.<|im_end|>\n<|im_start|>user\n"
 TAIL = "<|im_end|>\n<|im_start|>assistant\n"

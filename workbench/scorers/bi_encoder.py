@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelUnavailable, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
@@ -20,7 +21,7 @@ from workbench.scorers._pooled import Prompted, unit
 from workbench.scorers._towers import TYPES, Towers
 from workbench.scorers._vectors import Apart, cosine
 from workbench.scorers._visual import VisualEmbedding
-from workbench.types import Encoding, ModelUnavailable, Parity, Score, WorkbenchError
+from workbench.types import Encoding, Parity, Score
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Apart:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelUnavailable, ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
@@ -24,7 +25,7 @@ from workbench.scorers._local import Local
 from workbench.scorers._memory import Memory, content
 from workbench.scorers._sides import encode_pair
 from workbench.scorers._windows import kinds_of_text, typed, windows
-from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import JSON, Encoding, Pair, Parity, Score
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> CrossEncoder:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelUnavailable, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
@@ -23,7 +24,7 @@ from workbench.scorers._pages import FRAMES, Pages
 from workbench.scorers._pooled import PoolsTexts, unit
 from workbench.scorers._vectors import Apart, Side, vectors
 from workbench.scorers._windows import typed, windows
-from workbench.types import JSON, Encoding, ModelUnavailable, Pair, Parity, Score, WorkbenchError
+from workbench.types import JSON, Encoding, Pair, Parity, Score
 
 STANFORD = {"query_prefix": "[unused0]", "document_prefix": "[unused1]"}  # markers of colbert-ir's own checkpoints
 LENGTHS = (("query_length", 32), ("document_length", 180))  # PyLate's own where a config gives none

@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from workbench.errors import WorkbenchError
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.types import Encoding, Family, Pair, Parity, Score, Text, WorkbenchError
+from workbench.types import Encoding, Family, Pair, Parity, Score, Text
 
 TOKEN = re.compile(r"\w+|\W")
 REASON = "words are counted in query and document alone"

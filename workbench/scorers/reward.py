@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import Stop
 from workbench.scorers import _engine as engine
@@ -22,7 +23,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._ids import Pooled, Task
 from workbench.scorers._pooled import told
 from workbench.scorers.yes_no import YesNo
-from workbench.types import Encoding, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Parity, Score
 
 
 def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> Reward:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from workbench.errors import ModelUnavailable, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers import _layout as layout
@@ -19,7 +20,7 @@ from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._ids import Task
 from workbench.scorers._pooled import Prompted
 from workbench.scorers._vectors import cosine
-from workbench.types import Encoding, ModelUnavailable, Score, WorkbenchError
+from workbench.types import Encoding, Score
 
 SHOWN = 20  # entries of the vocabulary that are named in a score's detail
 

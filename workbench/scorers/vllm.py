@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from workbench.errors import ModelUnavailable, PromptInvalid, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import ScorerFacts, Stop, never
 from workbench.scorers._answers import Tokenized
@@ -29,16 +30,13 @@ from workbench.types import (
     Encoding,
     Family,
     Image,
-    ModelUnavailable,
     Pair,
     Parity,
     Placeholders,
-    PromptInvalid,
     RenderedPrompt,
     Score,
     ScoreTemplate,
     Text,
-    WorkbenchError,
 )
 
 MARK = "the server's own template"

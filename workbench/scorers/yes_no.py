@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from workbench.errors import ModelUnavailable, ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
@@ -23,7 +24,7 @@ from workbench.scorers._local import Local
 from workbench.scorers._memory import Memory, content
 from workbench.scorers._packed import PackedRow, serves
 from workbench.scorers._rows import decoder_encoder, media_row
-from workbench.types import Encoding, ModelUnavailable, Pair, Parity, Score, ScoreFailed, WorkbenchError
+from workbench.types import Encoding, Pair, Parity, Score
 
 SAMPLE = 64  # tokens that a fresh accelerator is compared with the CPU on
 

@@ -10,7 +10,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from workbench.types import WorkbenchError
+from workbench.errors import WorkbenchError
 
 KEPT = 2_000  # runs of one owner that are not pinned; the oldest go
 KEPT_IN_ALL = 20_000

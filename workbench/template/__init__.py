@@ -11,21 +11,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
+from workbench.errors import RequestInvalid, TemplateInvalid, TemplateLimit, WorkbenchError
 from workbench.template._content import flatten
 from workbench.template._families import read_families, read_family, split_facts, template_of
 from workbench.template._page import families_table
-from workbench.types import (
-    JSON,
-    Media,
-    RenderedPrompt,
-    RequestInvalid,
-    ScoreTemplate,
-    Segment,
-    SegmentKind,
-    TemplateInvalid,
-    TemplateLimit,
-    WorkbenchError,
-)
+from workbench.types import JSON, Media, RenderedPrompt, ScoreTemplate, Segment, SegmentKind
 from workbench.worker import Worker, WorkerFailed, WorkerLimit
 
 __all__ = [

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from workbench.types import ContentPart, Image, Media, Parity, Placeholders, PromptInvalid, Text, Video
+from workbench.errors import PromptInvalid
+from workbench.types import ContentPart, Image, Media, Parity, Placeholders, Text, Video
 
 
 def flatten(

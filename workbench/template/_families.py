@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench.types import ClipSampling, Family, PixelLimits, Placeholders, ScoreTemplate, TemplateInvalid
+from workbench.errors import TemplateInvalid
+from workbench.types import ClipSampling, Family, PixelLimits, Placeholders, ScoreTemplate
 
 COMMENT = re.compile(r"\A\s*\{#[-+]?(?P<facts>.*?)-?#\}", re.S)
 REQUIRED = ("name", "scorer", "max_length")

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.types import Cut, Encoding, SegmentKind, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Cut, Encoding, SegmentKind
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.prompt_view import NAMES, Kinds, media_spans, segment_counts
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from workbench.types import WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.ui.figures import Face, esc, label_of, shorten
 from workbench.ui.past import Past
 from workbench.ui.rows import Item, content_of

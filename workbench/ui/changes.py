@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import WorkbenchError
 from workbench.lint import Fix
-from workbench.types import WorkbenchError
 from workbench.ui import desk, linting
 from workbench.ui.lint_view import lint_html
 from workbench.ui.loop import Loop

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.pool import Bench
 from workbench.ranking import missing, ranking
 from workbench.scorers import Explains
@@ -21,7 +22,6 @@ from workbench.types import (
     Encoding,
     Media,
     Parity,
-    PromptInvalid,
     Query,
     Ranking,
     Row,
@@ -30,7 +30,6 @@ from workbench.types import (
     Text,
     Variant,
     Video,
-    WorkbenchError,
 )
 from workbench.ui.figures import Face, Thumb
 from workbench.ui.ranking_view import SIDES, Run

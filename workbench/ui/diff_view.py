@@ -10,7 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from workbench.types import Encoding, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Encoding
 from workbench.ui.alignment import Alignment, Block, align
 from workbench.ui.chips import Chip, Range, chips, groups
 from workbench.ui.figures import count, sentence

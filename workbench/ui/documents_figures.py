@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from workbench.types import Document, Encoding, MediaInput, Row, TemplateInvalid, Text, Video, WorkbenchError
+from workbench.errors import TemplateInvalid, WorkbenchError
+from workbench.types import Document, Encoding, MediaInput, Row, Text, Video
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.prompt_view import segment_counts
 

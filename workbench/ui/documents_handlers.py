@@ -12,7 +12,8 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.types import Document, Text, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Document, Text
 from workbench.ui import desk, edits
 from workbench.ui.documents_figures import figures_html
 from workbench.ui.documents_view import PAGE, Listing, listing_html

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.types import ClipSampling, PixelLimits, RequestInvalid
+from workbench.errors import RequestInvalid
+from workbench.types import ClipSampling, PixelLimits
 from workbench.ui.figures import Thumb, count, esc, picture_of, renewed, sentence
 from workbench.ui.rows import OWN, Item, content_of
 

@@ -17,10 +17,11 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import WorkbenchError
 from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, prove_sound, zip_bundle
 from workbench.export.targets import TARGETS
 from workbench.template import split_facts
-from workbench.types import Document, Query, Text, WorkbenchError
+from workbench.types import Document, Query, Text
 from workbench.ui import desk
 from workbench.ui.export_view import files_html, offers_html, targets_html, working_html
 from workbench.ui.figures import sentence

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from workbench.types import TemplateInvalid
+from workbench.errors import TemplateInvalid
 from workbench.ui.figures import esc
 
 VARIABLES = ("messages", "instruction")  # what a request brings; a template sees the model's special tokens too

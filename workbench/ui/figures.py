@@ -11,7 +11,8 @@ import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workbench.types import ContentPart, Media, Text, Video, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import ContentPart, Media, Text, Video
 
 Thumb = Callable[[Media], tuple[bytes, int, float]]  # a thumbnail, the frames side by side in it, width/height of one
 LABEL = 160  # characters of a text shown on a card

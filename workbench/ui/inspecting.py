@@ -12,9 +12,10 @@ from typing import Any
 import gradio as gr
 
 from workbench import occlusion
+from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.scorers import Scorer
 from workbench.store import Kept
-from workbench.types import Document, Encoding, PromptInvalid, ScoreResult, WorkbenchError
+from workbench.types import Document, Encoding, ScoreResult
 from workbench.ui import desk, inspector_view, pair_code, why_view
 from workbench.ui.desk import Asked
 from workbench.ui.figures import sentence

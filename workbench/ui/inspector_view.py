@@ -10,18 +10,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from workbench.errors import MediaInvalid, WorkbenchError
 from workbench.media import Library
-from workbench.types import (
-    ContentPart,
-    Encoding,
-    Image,
-    MediaInput,
-    MediaInvalid,
-    ScoreResult,
-    Text,
-    Video,
-    WorkbenchError,
-)
+from workbench.types import ContentPart, Encoding, Image, MediaInput, ScoreResult, Text, Video
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.pair_code import PLAYED, data_url
 

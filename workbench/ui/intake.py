@@ -12,9 +12,10 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import WorkbenchError
 from workbench.paste import Pasted, read_paste
 from workbench.scenario import Scene, read_scenes
-from workbench.types import Document, Text, WorkbenchError
+from workbench.types import Document, Text
 from workbench.ui import desk
 from workbench.ui.edits import place, removed
 from workbench.ui.figures import count, esc, picture_of, sentence

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 
+from workbench.errors import RequestInvalid
 from workbench.pool import Bench
 from workbench.scorers._jobs import contents
-from workbench.types import ContentPart, Document, RequestInvalid, Text
+from workbench.types import ContentPart, Document, Text
 from workbench.ui.desk import Asked
 
 MOST = 16 << 20  # bytes of pictures and clips

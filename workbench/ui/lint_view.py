@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from workbench.errors import TemplateInvalid, WorkbenchError
 from workbench.lint import Finding
-from workbench.types import Encoding, TemplateInvalid, WorkbenchError
+from workbench.types import Encoding
 from workbench.ui.figures import esc, sentence, shorten
 
 SHOWN = 2  # lines that are not folded

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.errors import WorkbenchError
 from workbench.lint import Finding, Fix, findings, gather, lint
 from workbench.pool import Bench
-from workbench.types import Document, Encoding, WorkbenchError
+from workbench.types import Document, Encoding
 from workbench.ui import desk
 from workbench.ui.desk import Asked
 

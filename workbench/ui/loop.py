@@ -14,12 +14,13 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import WorkbenchError
 from workbench.noise import Floors
 from workbench.pool import Bench
 from workbench.scenario import Scenario, read_scenario
 from workbench.scorers import Explains
 from workbench.store import Store
-from workbench.types import Encoding, Text, WorkbenchError
+from workbench.types import Encoding, Text
 from workbench.ui import desk, linting, looking, preview
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from workbench.errors import WorkbenchError
 from workbench.scorers import Scorer
-from workbench.types import Encoding, WorkbenchError
+from workbench.types import Encoding
 from workbench.ui.figures import esc, sentence, shorten
 
 BRAND = '<span class="brand" translate="no">Rerank Workbench</span>'

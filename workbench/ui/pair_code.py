@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from workbench.errors import MediaInvalid
 from workbench.media import Library
-from workbench.types import JSON, ContentPart, Media, MediaInvalid, Text, Variant, Video
+from workbench.types import JSON, ContentPart, Media, Text, Variant, Video
 
 INLINE = 48_000  # bytes of one file that is written into a line of text
 MIMES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"\x1aE\xdf\xa3": "video/webm"}

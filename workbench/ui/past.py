@@ -13,21 +13,14 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import WorkbenchError
 from workbench.metrics import DEPTH, ndcg
 from workbench.pool import Bench
 from workbench.ranking import compare
 from workbench.snapshot import plain, ranking_of
 from workbench.store import Entry, Kept, Store
 from workbench.template import split_facts
-from workbench.types import (
-    JSON,
-    Document,
-    Query,
-    Ranking,
-    Text,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import JSON, Document, Query, Ranking, Text, Variant
 from workbench.ui import desk
 from workbench.ui.desk import Asked
 from workbench.ui.figures import esc, label_of

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from workbench.errors import TemplateInvalid, WorkbenchError
 from workbench.pool import Bench
 from workbench.scorers import Explains, Scorer
 from workbench.template import split_facts
-from workbench.types import Encoding, Family, TemplateInvalid, WorkbenchError
+from workbench.types import Encoding, Family
 from workbench.ui import desk
 from workbench.ui.alignment import Alignment, align
 from workbench.ui.budget_view import PAGE, rows_html

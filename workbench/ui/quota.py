@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-from workbench.types import RequestInvalid
+from workbench.errors import RequestInvalid
 
 UPLOADS = 2_000_000_000  # bytes of one session
 

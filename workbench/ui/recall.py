@@ -11,8 +11,9 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.store import Kept, Search, Store
-from workbench.types import RequestInvalid, Text, WorkbenchError
+from workbench.types import Text
 from workbench.ui import history_view
 from workbench.ui.bump import bump_html
 from workbench.ui.figures import sentence

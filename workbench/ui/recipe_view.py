@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from workbench.errors import WorkbenchError
 from workbench.recipes import parting, same_pixels
-from workbench.types import Encoding, Parity, WorkbenchError
+from workbench.types import Encoding, Parity
 from workbench.ui.figures import count, esc, sentence, shorten
 
 NAMES: dict[Parity, str] = {"reference": "as the reference", "vllm": "as vLLM"}

@@ -13,7 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.types import Encoding, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Encoding
 from workbench.ui import desk
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import esc, sentence

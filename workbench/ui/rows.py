@@ -8,16 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from workbench.types import (
-    ContentPart,
-    Document,
-    Image,
-    RequestInvalid,
-    Row,
-    Text,
-    Video,
-    WorkbenchError,
-)
+from workbench.errors import RequestInvalid, WorkbenchError
+from workbench.types import ContentPart, Document, Image, Row, Text, Video
 from workbench.ui.figures import Face, Thumb, label_of, picture_of, shorten
 
 # id, label, grade, error: None or [message, where, hint], parts: [kind, text or digest, source], perhaps what it asks for itself

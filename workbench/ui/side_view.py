@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from workbench.types import Encoding, Family, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Encoding, Family
 from workbench.ui.figures import count, esc, shorten
 
 NAMES = {"a": "Baseline", "b": "Draft"}

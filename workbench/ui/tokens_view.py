@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from workbench.types import Encoding, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Encoding
 from workbench.ui.alignment import Alignment
 from workbench.ui.chips import Chip, Range, chips, groups
 from workbench.ui.figures import count, esc, sentence

@@ -10,8 +10,8 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import WorkbenchError
 from workbench.pool import Bench
-from workbench.types import WorkbenchError
 from workbench.ui.loop import Loop
 from workbench.ui.page_view import BRAND, KEYS, LANGUAGE, THEME, knows_html, notice_html, status_html
 from workbench.ui.widgets import WORK, panel

@@ -14,8 +14,9 @@ from typing import Any
 
 import gradio as gr
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.paste import read_paste
-from workbench.types import Document, RequestInvalid, Row, Text, WorkbenchError
+from workbench.types import Document, Row, Text
 from workbench.ui import desk
 from workbench.ui.figures import count, esc
 from workbench.ui.loop import Loop

@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 
+from workbench.errors import WorkbenchError
 from workbench.media import Library
 from workbench.occlusion import GRID, Effect, Piece
-from workbench.types import JSON, Document, Encoding, Image, MediaInput, Text, Video, WorkbenchError
+from workbench.types import JSON, Document, Encoding, Image, MediaInput, Text, Video
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.inspector_view import frames_html
 

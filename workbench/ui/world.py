@@ -11,7 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from workbench.types import Document, Text, WorkbenchError
+from workbench.errors import WorkbenchError
+from workbench.types import Document, Text
 from workbench.ui import desk
 from workbench.ui.desk import Asked
 from workbench.ui.figures import sentence

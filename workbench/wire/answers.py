@@ -12,23 +12,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from workbench.errors import RequestInvalid, ScoreFailed, Stopped, TemplateInvalid, TemplateLimit, WorkbenchError
 from workbench.pool import Bench
 from workbench.ranking import missing, ranking, warnings
 from workbench.scorers import Stop, never
-from workbench.types import (
-    JSON,
-    Encoding,
-    Query,
-    RequestInvalid,
-    Score,
-    ScoreFailed,
-    ScoreResult,
-    Stopped,
-    TemplateInvalid,
-    TemplateLimit,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import JSON, Encoding, Query, Score, ScoreResult, Variant
 from workbench.wire.bodies import RerankRequest, ScoreRequest
 
 Request = RerankRequest | ScoreRequest

@@ -9,7 +9,8 @@ import json
 import math
 from typing import NoReturn
 
-from workbench.types import JSON, RequestInvalid
+from workbench.errors import RequestInvalid
+from workbench.types import JSON
 
 MAX_BODY = 64_000_000  # bytes
 MAX_DEPTH = 64

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from workbench.errors import PromptInvalid, RequestInvalid, Stopped, WorkbenchError
 from workbench.pool import Bench
 from workbench.scorers import Stop, never
 from workbench.scorers._ids import Pooled, Pools, ReadsIds
-from workbench.types import JSON, Encoding, PromptInvalid, RequestInvalid, Score, Stopped, WorkbenchError
+from workbench.types import JSON, Encoding, Score
 from workbench.wire.answers import named, number, usage
 from workbench.wire.prompts import TASKS, PromptRequest
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from workbench.errors import RequestInvalid
 from workbench.pool import Bench
-from workbench.types import JSON, Document, Query, RequestInvalid, Variant
+from workbench.types import JSON, Document, Query, Variant
 from workbench.wire.bodies import TEXT_OR_PARTS, Body
 from workbench.wire.reading import MAX_DOCUMENTS, content_of, fields_of, variant_of
 

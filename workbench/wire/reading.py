@@ -11,20 +11,11 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.media import read_content
 from workbench.pool import Bench
 from workbench.template import template_of
-from workbench.types import (
-    JSON,
-    ContentPart,
-    Document,
-    Query,
-    RequestInvalid,
-    Row,
-    ScoreTemplate,
-    Variant,
-    WorkbenchError,
-)
+from workbench.types import JSON, ContentPart, Document, Query, Row, ScoreTemplate, Variant
 from workbench.wire.bodies import PAIR_NAMES, Body, RerankBody, RerankRequest, ScoreBody, ScoreRequest
 from workbench.wire.jsons import check
 

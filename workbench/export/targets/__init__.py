@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from workbench.errors import PromptInvalid, RequestInvalid, WorkbenchError
 from workbench.export._golden import Golden
 from workbench.export._manifest import Outgoing
 from workbench.export.targets import _clients, _engines, _libraries, _rules, _tei, _vllm
 from workbench.export.targets._rules import Prompt, Rule, Two
 from workbench.pool import Bench
 from workbench.scorers._ids import ReadsIds, ReadsPairs
-from workbench.types import PromptInvalid, RequestInvalid, WorkbenchError
 
 Files = Mapping[str, bytes]
 Read = tuple[tuple[int, ...], tuple[int, ...]]  # ids and token types

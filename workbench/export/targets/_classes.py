@@ -5,9 +5,9 @@ Knows nothing of files. Only models that read their tokenizer's pair are asked: 
 
 from __future__ import annotations
 
+from workbench.errors import PromptInvalid
 from workbench.export._manifest import Outgoing
 from workbench.scorers._ids import ReadsPairs
-from workbench.types import PromptInvalid
 
 FOREIGN = "NewForSequenceClassification"  # what mGTE checkpoints call themselves; their config is code of their own
 VLLM = tuple(f"{kind}ForSequenceClassification" for kind in ("Bert", "Roberta", "XLMRoberta", "ModernBert", "New"))

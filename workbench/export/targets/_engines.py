@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from workbench.errors import PromptInvalid
 from workbench.export._manifest import Outgoing
 from workbench.export.targets._classes import on_sglang
 from workbench.export.targets._rules import SGLANG_HEAD, stored_prompt
 from workbench.export.targets._vllm import ENTER, dtype, example, shell
-from workbench.types import PromptInvalid
 
 Files = Mapping[str, bytes]
 PHRASE = ("answer can only be", '"yes"', '"no"')  # by which SGLang knows a template of a reranker

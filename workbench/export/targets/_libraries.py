@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from workbench.errors import PromptInvalid
 from workbench.export._manifest import Outgoing
 from workbench.export.targets._classes import FOREIGN, architecture
 from workbench.export.targets._scripts import script
 from workbench.export.targets._vllm import example
 from workbench.scorers._ids import ReadsIds
-from workbench.types import JSON, PromptInvalid
+from workbench.types import JSON
 
 Files = Mapping[str, bytes]
 MODULES = "sentence_transformers.base.modules.transformer.Transformer"

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workbench.errors import PromptInvalid
 from workbench.export._bake import TRANSFORMERS
 from workbench.export._golden import Golden
 from workbench.export._manifest import Outgoing
 from workbench.pool import Bench
 from workbench.template import Settings
-from workbench.types import Document, PromptInvalid, Query, Text
+from workbench.types import Document, Query, Text
 
 SGLANG_HEAD = (
     "{%- set instruction = instruct -%}\n"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from workbench.errors import PromptInvalid
 from workbench.export._manifest import Outgoing
 from workbench.export.targets._classes import named, no_limits
 from workbench.export.targets._scripts import script
 from workbench.export.targets._vllm import example, shell
 from workbench.scorers._ids import ReadsPairs
-from workbench.types import PromptInvalid
 
 Files = Mapping[str, bytes]
 TITLE = "text-embeddings-inference"
