@@ -244,7 +244,9 @@ def test_the_manifest_carries_the_metrics_of_graded_documents(bench: Bench, tiny
 
 def test_nothing_graded_or_a_row_that_fails_gives_no_metric(bench: Bench, tiny_qwen3: Path) -> None:
     assert not judged_of(bench, tiny_qwen3, ["a", "b"], [None, None])
-    assert not judged_of(bench, tiny_qwen3, ["a", ""], [1, 0]) and not judged_of(bench, tiny_qwen3, ["a"], [])
+    assert not judged_of(bench, tiny_qwen3, ["a"], [])
+    rows = [Document("0", (Text("a"),)), Document("1", ())]
+    assert judged(bench, Variant(str(tiny_qwen3)), QUERY, rows, [1, 0]) is None
 def test_what_the_linter_calls_an_error_is_a_reason_not_to_leave(bench: Bench, tiny_qwen3: Path) -> None:
     own = split_facts(bench.pool.template(str(tiny_qwen3)).body)[1]
     prove_sound(bench, Variant(str(tiny_qwen3), template_of(own), "x"), QUERY, ROWS)

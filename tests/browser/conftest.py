@@ -71,7 +71,7 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
     """Opens the page in a session of its own, waits until it is ranked, and at the end says what went wrong in it."""
-    problems: list[str] = []
+    problems, unsure = list[str](), list[list[str]]()
     contexts = []
 
     def opened(
@@ -86,7 +86,7 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
             context.add_init_script("localStorage.getItem('live') ?? localStorage.setItem('live', 'off')")
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        _watch(page, address, problems)
+        unsure.append(_watch(page, address, problems))
         page.goto(address + at)
         expect(page.locator("#tray .doc-row")).to_have_count(7, timeout=PATIENCE)
         if not ranked:  # for what does not wait for scores either
@@ -98,6 +98,7 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
     yield opened
     for context in contexts:
         context.close()
+    problems += [f"console: {text}" for texts in unsure for text in texts]
     assert not problems, "\n".join(problems)
 
 
@@ -111,15 +112,23 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
 LEFT = ("AbortError: ", "Unexpected error Connection errored out")
 
 
-def _watch(page: Page, address: str, problems: list[str]) -> None:
-    visits = list[str]()
+def _watch(page: Page, address: str, problems: list[str]) -> list[str]:
+    """Notes what goes wrong in `problems`; returns what may only have been said on leaving, to be asked at the end."""
+    visits, unsure = list[str](), list[str]()
 
     def note(text: str) -> None:
         problems.append(text)
 
     def error(text: str) -> None:
-        if len(visits) < 2 or not text.strip().startswith(LEFT):
+        if not text.strip().startswith(LEFT):
             note(f"console: {text}")
+        elif len(visits) < 2:
+            unsure.append(text)
+
+    def visit(url: str) -> None:
+        visits.append(url)
+        if len(visits) > 1:  # it was the page that was left
+            unsure.clear()
 
     def leaves(url: str) -> bool:
         return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)
@@ -128,11 +137,12 @@ def _watch(page: Page, address: str, problems: list[str]) -> None:
         note(f"a dialog opened: {seen.message}")
         seen.dismiss()
 
-    page.on("framenavigated", lambda frame: visits.append(frame.url) if frame == page.main_frame else None)
+    page.on("request", lambda r: visit(r.url) if r.is_navigation_request() and r.frame == page.main_frame else None)
     page.on("console", lambda m: error(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: note(f"page error: {e}"))
     page.on("request", lambda r: note(f"request leaves the machine: {r.url}") if leaves(r.url) else None)
     page.on("dialog", dialog)
+    return unsure
 
 
 @pytest.fixture

@@ -84,13 +84,21 @@ def test_keys_move_the_cursor_and_grade(page: Page, keep: Keep) -> None:
     assert pressed(page, doc) == ["", ""] and field(page, "query").input_value().endswith("3")
 
 
+# A point of a line near its beginning, where no other one crosses it.
+ON_LINE = """(line) => {
+  const at = line.getPointAtLength(line.getTotalLength() * 0.1), to = line.getScreenCTM();
+  return [at.x * to.a + to.e, at.y * to.d + to.f];
+}"""
+
+
 def test_filters_and_the_slope(page: Page, keep: Keep) -> None:
     scored(page)
     moved = page.locator("#lists .card[data-side=b][data-moved]").count()
     assert 0 < moved < 7
     line = page.locator("#lists .slope g.up").first
     doc = line.get_attribute("data-doc")
-    line.locator(".line").click(force=True)
+    x, y = line.locator(".line").evaluate(ON_LINE)
+    page.mouse.click(x, y)
     expect(page.locator(f"#lists .card.marked[data-doc={doc}]")).to_have_count(2)
     page.locator("[data-show=moved]:is(button)").click()
     expect(page.locator("#lists .card[data-side=b]:visible")).to_have_count(moved)
