@@ -33,9 +33,11 @@
       const box = [...(at(typing.panel)?.querySelectorAll('textarea') ?? [])]
         .find((b) => b.dataset.id === typing.id && b.dataset.edit === typing.edit);
       if (!box) return;
-      if (box.value !== typing.value) box.value = typing.value;
+      const {value, start, end} = typing; // the focus itself is noted, with the caret of a fresh box
+      if (box.value !== value) box.value = value;
       box.focus({preventScroll: true});
-      box.setSelectionRange(typing.start, typing.end);
+      box.setSelectionRange(start, end);
+      typing = {...typing, start, end};
     } else if (held && open()) (row(held) ?? rows()[0])?.focus();
   };
   const mark = () => {

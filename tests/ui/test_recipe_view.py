@@ -51,7 +51,7 @@ def test_the_first_token_that_differs_is_named_with_both_texts(vl: Bench) -> Non
     a, b = here.token_ids[at], there.token_ids[at]
     assert parting(here, there) == Parting(at, a, b) and there.token_ids[at : at + 3].count(151645) == 1
     drawn = line(vl, here, there)
-    texts = [f"<code>{token.replace('<', '&lt;')}</code>" for token in map(vl.pool.get(vl.model).token, (a, b))]
+    texts = [f'<code translate="no">{token.replace("<", "&lt;")}</code>' for token in map(vl.pool.get(vl.model).token, (a, b))]
     assert f'data-parts="{at}"' in drawn and f"<b>token_ids[{at}]</b>: {texts[1]} ({b}) instead of {texts[0]} ({a})" in drawn
     assert "tokens fewer in all" in drawn
 
