@@ -67,7 +67,7 @@ def features(e: Evidence) -> Iterator[Finding]:
     """W4: a target lacks what the prompt needs."""
     for target in e.targets:
         if target.lacks:
-            yield Finding("W4", f"{target.title}: {target.lacks.rstrip('.')}.", "target")
+            yield Finding("W4", _of(target.title, target.lacks), "target")
 
 
 def elsewhere(e: Evidence) -> Iterator[Finding]:
@@ -77,7 +77,13 @@ def elsewhere(e: Evidence) -> Iterator[Finding]:
         yield Finding("W5", "Jinja's plain settings, which SGLang and scripts use, render other bytes.")
     for target in e.targets:
         if target.differs:
-            yield Finding("W5", f"{target.title}: {target.differs.rstrip('.')}.", "target")
+            yield Finding("W5", _of(target.title, target.differs), "target")
+
+
+def _of(title: str, said: str) -> str:
+    """The sentence with the target's name in front, unless it begins with it."""
+    sentence = f"{said.rstrip('.')}."
+    return sentence if sentence.startswith(title) else f"{title}: {sentence}"
 
 
 def flat(e: Evidence) -> Iterator[Finding]:

@@ -71,7 +71,8 @@ class Changes:
                 return {TEMPLATE[side]: desk.body_of(self.loop.bench, values[0])}
             case "fix":
                 asked = desk.read(self.loop.bench, *values)
-                found = linting.whole(self.loop.bench, asked, side, view["at"], scored)
+                known = self.loop.aims.of(asked.prints[side])
+                found = linting.whole(self.loop.bench, asked, side, view["at"], scored, known)
                 fix = linting.fix_of(found, str(data.get("code")), int(data.get("nth") or 0))
                 return _mended(fix, side, values) if fix else {}
         return {}
@@ -89,7 +90,8 @@ class Changes:
             return tuple(
                 lint_html(
                     side, outcomes[side], tail_words(outcomes[side], scorer.token),
-                    linting.whole(bench, asked, side, view["at"], scored), values[TEMPLATE[side]] or "",
+                    linting.whole(bench, asked, side, view["at"], scored, self.loop.aims.of(asked.prints[side])),
+                    values[TEMPLATE[side]] or "",
                 )
                 for side in SIDES
             )  # fmt: skip

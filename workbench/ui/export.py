@@ -74,6 +74,7 @@ class Export:
                 bench, asked.variants[side], asked.query, asked.rows, synthetic=synthetic, grades=_grades(asked)
             )
             done = self.checked[_key(asked, side, synthetic)] = (out, compatibility(bench, out))
+            self.loop.aims.learn(asked.prints[side], done[1])
             while len(self.checked) > KEPT:
                 self.checked.popitem(last=False)
             yield self._whole(side, target, done, values[0])

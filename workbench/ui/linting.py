@@ -5,11 +5,11 @@ Knows nothing of how it is drawn, or of Gradio.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.errors import WorkbenchError
-from workbench.lint import Finding, Fix, findings, gather, lint
+from workbench.lint import Finding, Fix, Target, findings, gather, lint
 from workbench.pool import Bench
 from workbench.types import Document, Encoding
 from workbench.ui import desk
@@ -19,26 +19,31 @@ Scored = Mapping[str, Any]  # prints by side, and under logits-a and logits-b th
 
 
 def quick(
-    bench: Bench, asked: Asked, side: str, at: int, outcome: Encoding | WorkbenchError, scored: Scored
-) -> tuple[Finding, ...]:
+    bench: Bench, asked: Asked, side: str, at: int, outcome: Encoding | WorkbenchError, scored: Scored,
+    targets: Sequence[Target] = (),
+) -> tuple[Finding, ...]:  # fmt: skip
     """The findings without their fixes, which take longer than a key press should wait."""
     row, variant = desk.row_at(asked, at), bench.resolved(asked.variants[side])
     if not isinstance(row, Document):
         return ()
     scorer, own = bench.pool.get(variant.model), bench.pool.template(variant.model)
     evidence = gather(
-        bench.renderer, scorer, variant, asked.query, row, own, outcome=outcome, scores=_scores(asked, side, scored)
-    )
+        bench.renderer, scorer, variant, asked.query, row, own, outcome=outcome,
+        scores=_scores(asked, side, scored), targets=targets,
+    )  # fmt: skip
     return findings(evidence)
 
 
-def whole(bench: Bench, asked: Asked, side: str, at: int, scored: Scored) -> tuple[Finding, ...]:
+def whole(
+    bench: Bench, asked: Asked, side: str, at: int, scored: Scored, targets: Sequence[Target] = ()
+) -> tuple[Finding, ...]:
     """The findings, each with the fix that was tried and helps."""
     row, variant = desk.row_at(asked, at), bench.resolved(asked.variants[side])
     if not isinstance(row, Document):
         return ()
     scorer, own = bench.pool.get(variant.model), bench.pool.template(variant.model)
-    return lint(bench.renderer, scorer, variant, asked.query, row, own, scores=_scores(asked, side, scored))
+    scores = _scores(asked, side, scored)
+    return lint(bench.renderer, scorer, variant, asked.query, row, own, scores=scores, targets=targets)
 
 
 def fix_of(found: tuple[Finding, ...], code: str, nth: int) -> Fix | None:

@@ -22,6 +22,7 @@ from workbench.scorers import Explains
 from workbench.store import Store
 from workbench.types import Encoding, Text
 from workbench.ui import desk, linting, looking, preview
+from workbench.ui.aims import Aims
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.lint_view import lint_html
@@ -58,6 +59,7 @@ class Loop:
     stops: Stops = field(default_factory=Stops)
     quota: Quota = field(default_factory=Quota)  # of uploads, by session
     floors: Floors = field(default_factory=Floors)  # noise, by model
+    aims: Aims = field(default_factory=Aims)  # what targets make of prompts that were checked, by print
 
     # ------------------------------------------------------------ opening
     def on_scenario(self, name: str | None, model: str, view: View = START) -> tuple[Any, ...]:
@@ -114,7 +116,8 @@ class Loop:
         same = asked.prints["a"] == asked.prints["b"]
         for side in SIDES:
             body = bodies[side]
-            found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored)
+            known = self.aims.of(asked.prints[side])
+            found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored, known)
             out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"], same))
             out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token), found, body))
         head, body = preview.draw(preview.Look(self.bench, asked, view, outcomes), fresh)

@@ -1,0 +1,71 @@
+"""What Export's Check says of targets stands under the editors too, and of the checked prompt alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.export import TargetRow
+from workbench.export.targets import Difference
+from workbench.lint import Target
+from workbench.pool import Bench
+from workbench.types import Document, Text
+from workbench.ui import aims, desk
+from workbench.ui.aims import Aims, targets_of
+from workbench.ui.changes import Changes
+from workbench.ui.export import Export
+from workbench.ui.loop import Loop
+from workbench.ui.rows import named
+
+VIEW = {"side": "b", "at": 0}
+
+
+@pytest.fixture
+def values(bench: Bench, tiny_qwen3: Path) -> list[Any]:
+    """A query that spells what llama.cpp replaces in its stored prompt."""
+    own, rows = desk.body_of(bench, str(tiny_qwen3)), [Document("x", (Text("red star"),)), Document("y", (Text("a moon"),))]
+    return [str(tiny_qwen3), "reference", "what is {document}", [], named([], rows), own, "one", own, "two"]
+
+
+def test_a_check_is_said_under_the_editor_until_the_prompt_is_another(bench: Bench, values: list[Any], tmp_path: Path) -> None:
+    loop = Loop(bench, tmp_path)
+
+    def lines(given: list[Any]) -> list[str]:
+        """(lint A, lint B) while typing, and once the fixes are tried."""
+        quick = loop.on_preview(VIEW, {}, *given)
+        return [quick[3], quick[5], *Changes(loop).on_lint(VIEW, {}, *given)]
+
+    assert not any("text-embeddings-inference" in drawn for drawn in lines(values))
+    list(Export(loop).on_check("b", "vllm", False, *values))
+    a, b, whole_a, whole_b = lines(values)
+    assert not any("text-embeddings-inference" in drawn for drawn in (a, whole_a))  # A was not checked
+    for drawn in (b, whole_b):
+        assert 'data-code="W4"' in drawn and "text-embeddings-inference has no score template" in drawn
+        assert 'data-code="W5"' in drawn and "llama.cpp: at token" in drawn and "is expected" in drawn
+        assert "text-embeddings-inference: text-embeddings-inference" not in drawn
+        assert 'role="alert"' not in drawn  # warnings: they stop nothing
+    assert not any("text-embeddings-inference" in drawn for drawn in lines([*values[:8], "two!"]))
+
+
+def test_one_reason_is_one_line_and_foreign_tokens_are_set_apart() -> None:
+    odd = Difference("given", 4, ((7, "`</b>`"),), ())
+    rows = [
+        TargetRow("a", "Fine", "", (), 3, 3), TargetRow("b", "One", "it cannot"), TargetRow("c", "Two `x`", "it cannot"),
+        TargetRow("d", "Three", "it would read other tokens: …", (), 2, 3, (odd,)),
+        TargetRow("e", "Four", "it would give other types", (), 0, 3),
+    ]  # fmt: skip
+    assert targets_of(rows) == (
+        Target("One; Two x", lacks="it cannot"),
+        Target("Three", differs="at token 4 it reads `nothing` where `''</b>''` is expected"),
+        Target("Four", differs="it would give other types"),
+    )
+
+
+def test_the_oldest_checks_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aims, "KEPT", 2)
+    known, row = Aims(), TargetRow("b", "One", "it cannot")
+    for mark in "xyz":
+        known.learn(mark, [row])
+    assert not known.of("x") and known.of("y") and known.of("z") == (Target("One", lacks="it cannot"),)
