@@ -58,7 +58,7 @@ def test_one_reason_is_one_line_and_foreign_tokens_are_set_apart() -> None:
     ]  # fmt: skip
     assert targets_of(rows) == (
         Target("One; Two x", lacks="it cannot"),
-        Target("Three", differs="at token 4 it reads `nothing` where `''</b>''` is expected"),
+        Target("Three", differs="at token 4 it reads `–` where `''</b>''` is expected"),
         Target("Four", differs="it would give other types"),
     )
 

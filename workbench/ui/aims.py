@@ -51,5 +51,9 @@ def _reason(row: TargetRow) -> str:
     if not row.differences:
         return row.why_not
     first = row.differences[0]
-    found, expected = (" ".join(repr(text) for _, text in side[:6]).replace("`", "'") for side in (first.target, first.golden))
-    return f"at token {first.at} it reads `{found or 'nothing'}` where `{expected or 'nothing'}` is expected"
+    return f"at token {first.at} it reads `{_words(first.target)}` where `{_words(first.golden)}` is expected"
+
+
+def _words(tokens: Sequence[tuple[int, str]]) -> str:
+    """What could end a mark of ours is written otherwise."""
+    return " ".join(repr(text) for _, text in tokens[:6]).replace("`", "'") or "–"
