@@ -1,7 +1,8 @@
-// Live: presses Score 0.4 s after the last key in a text that shapes the prompt, while the last score here was quick. It reads
-// what the page says of itself and writes nothing.
+// Live: presses Score 0.4 s after the last key in a text that shapes the prompt, or the last click that writes into one, while
+// the last score here was quick. It reads what the page says of itself and writes nothing.
 (() => {
   const FIELDS = '#query,#instruction-a,#instruction-b,#template-a,#template-b';
+  const WRITES = ['keep', 'revert', 'reset', 'fix', 'undo'].map((does) => `#editors [data-do=${does}]`).join();
   const AFTER = 400, QUICK = 300; // ms
   const button = () => document.querySelector('[data-live-switch]');
   const on = () => localStorage.getItem('live') !== 'off';
@@ -31,6 +32,11 @@
     attempt();
   };
   for (const name of ['keydown', 'input', 'paste', 'cut', 'drop']) document.addEventListener(name, typed, true);
+  document.addEventListener('click', (event) => {
+    if (!event.target.closest?.(WRITES)) return;
+    key = Date.now();
+    attempt();
+  }, true);
   document.addEventListener('compositionstart', () => { composing = true; }, true);
   document.addEventListener('compositionend', (event) => { composing = false; typed(event); }, true);
   document.addEventListener('click', (event) => {

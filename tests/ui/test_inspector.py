@@ -7,6 +7,8 @@ import json
 import re
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +19,7 @@ from tests.ui.test_past import SHOT, request
 from workbench import wire
 from workbench.pool import LEXICAL, Bench
 from workbench.store import Store
-from workbench.types import Document, Text, Video
+from workbench.types import Document, Encoding, Text, Video
 from workbench.ui import desk
 from workbench.ui.inspecting import Inspector
 from workbench.ui.inspector_view import content_html
@@ -42,8 +44,13 @@ def values(inspector: Inspector, model: str = LEXICAL, *rows: Document) -> list[
     return [model, "reference", "a red star", [], named([], given), own, "one", own, "two"]
 
 
-def opened(inspector: Inspector, fields: list[Any], doc: str) -> tuple[Any, ...]:
-    return inspector.on_open(event(do="open", doc=doc, side="b"), request(), *fields)
+def opened(inspector: Inspector, fields: list[Any], doc: str) -> tuple[str, str, str, str]:
+    """(title, all of the body, why, its answer) once the scores are there."""
+    name, title, body, sides, more, why, drawn = inspector.on_open(event(do="open", doc=doc, side="b"), request(), *fields)
+    if name:
+        assert "data-logit" not in sides and "scored when the model is free" in sides and why == ""
+        sides, why = inspector.on_score(request(), name, *fields)
+    return title, body + sides + more, why, drawn
 
 
 def codes(body: str) -> dict[str, str]:
@@ -67,6 +74,50 @@ def test_a_pair_is_shown_as_it_is_scored(inspector: Inspector, tiny_qwen3: Path)
     assert "3 forwards a side" in offer and "about" in offer
 
 
+def test_a_pair_opens_at_once_while_a_run_goes(
+    inspector: Inspector, tiny_qwen3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scorer is held fast in the run's first batch: all but the scores is there; they come when it goes on."""
+    fields = values(inspector, str(tiny_qwen3))
+    scorer = inspector.loop.bench.pool.get(str(tiny_qwen3))
+    held, free, asked_for, score = threading.Event(), threading.Event(), list[int](), scorer.score
+
+    def blocked(batch: Any, *more: Any, **words: Any) -> Any:
+        asked_for.append(len(batch))
+        held.set()
+        assert free.wait(120)
+        yield from score(batch, *more, **words)
+
+    monkeypatch.setattr(scorer, "score", blocked)
+    with ThreadPoolExecutor(2) as pool:
+        run = pool.submit(lambda: list(inspector.loop.on_rank(request(), *fields)))
+        assert held.wait(120)
+        try:
+            looked = pool.submit(inspector.on_open, event(do="open", doc="x"), request(), *fields)
+            name, title, body, sides, more, why, _ = looked.result(60)
+            asked = desk.read(inspector.loop.bench, *fields)
+            encoding = desk.preview(inspector.loop.bench, asked, 0)["b"]
+            assert isinstance(encoding, Encoding) and " ".join(map(str, encoding.token_ids)) in sides
+            assert "One red star." in body and "document 1 of 2" in title and "curl" in more and why == ""
+            assert name == "x" and not run.done() and len(asked_for) == 1  # opening it asked the model for nothing
+        finally:
+            free.set()
+        run.result(120)
+    sides, why = inspector.on_score(request(), name, *fields)
+    assert 'data-logit="b"' in sides and "a side" in why
+
+
+def test_a_pair_that_was_left_while_it_was_scored_draws_nothing(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields, rank = values(inspector), Bench.rank
+
+    def left(self: Bench, *given: Any) -> Any:
+        inspector.on_halt(request())  # another card was clicked, or the sheet was closed
+        return rank(self, *given)
+
+    monkeypatch.setattr(Bench, "rank", left)
+    assert all(isinstance(x, dict) for x in inspector.on_score(request(), "x", *fields))
+
+
 def test_nothing_foreign_is_markup(inspector: Inspector) -> None:
     title, body, offer, _ = opened(inspector, values(inspector), "y")
     for drawn in (title, body, offer):
@@ -77,8 +128,11 @@ def test_nothing_foreign_is_markup(inspector: Inspector) -> None:
 def test_what_the_browser_sends_is_checked(inspector: Inspector) -> None:
     fields = values(inspector)
     assert "no longer in the list" in opened(inspector, fields, "<b>")[1]
-    assert all(isinstance(x, dict) for x in inspector.on_open(event(do="x"), request(), *fields))
-    assert all(isinstance(x, dict) for x in inspector.on_open(SimpleNamespace(_data=None), request(), *fields))  # type: ignore[arg-type]
+    for nonsense in (event(do="x"), SimpleNamespace(_data=None)):
+        name, *rest = inspector.on_open(nonsense, request(), *fields)
+        assert name == "" and all(isinstance(x, dict) for x in rest)
+    assert all(isinstance(x, dict) for x in inspector.on_score(request(), "", *fields))  # it was closed while it waited
+    assert "no longer in the list" in inspector.on_score(request(), "<b>", *fields)[0]
     assert isinstance(next(inspector.on_why(event(do="why", side="<b>"), request(), *fields)), dict)
     assert "no longer in the list" in list(inspector.on_why(event(do="why", side="a", doc="?"), request(), *fields))[-1]
 

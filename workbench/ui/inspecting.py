@@ -15,12 +15,13 @@ from workbench import occlusion
 from workbench.errors import PromptInvalid, WorkbenchError
 from workbench.scorers import Scorer
 from workbench.store import Kept
-from workbench.types import Document, Encoding, ScoreResult
+from workbench.types import Document, Encoding, Row, ScoreResult
 from workbench.ui import desk, inspector_view, pair_code, why_view
 from workbench.ui.desk import Asked
 from workbench.ui.figures import sentence
 from workbench.ui.inspector_view import Seen, section
 from workbench.ui.loop import Loop
+from workbench.ui.matches_view import matches_html
 from workbench.ui.owner import owner_of
 from workbench.ui.page_view import tail_words
 from workbench.ui.past import past_of, question_of
@@ -40,49 +41,77 @@ class Inspector:
 
     # ------------------------------------------------------------ one pair
     def on_open(self, event: gr.EventData, request: gr.Request, *values: Any) -> tuple[Any, ...]:
-        """(title, body, why, its answer) of the row a card stands for."""
+        """(its name, title, body, sides, more, why, its answer) of the row a card stands for, of what needs no model run: it is
+        there at once, whatever is being scored. The name is "" where nothing is to be scored for it."""
         data = event._data if isinstance(event._data, dict) else {}
         if data.get("do") != "open":
-            return tuple(gr.skip() for _ in range(4))
+            return ("", *(gr.skip() for _ in range(6)))
         try:
             asked = desk.read(self.loop.bench, *values)
-            at = _place(asked, str(data.get("doc")))
+            name = str(data.get("doc"))
+            at = _place(asked, name)
             title = inspector_view.title_html(
                 face_of(asked.items[at], desk.no_thumb).label, f"document {at + 1} of {len(asked.items)}"
             )
-            return (title, *self._pair(request, asked, at), "")
+            return (name, title, *self._known(request, asked, at), "", "")
         except WorkbenchError as error:
-            return inspector_view.title_html("", ""), f'<p class="error" role="alert">{sentence(error)}</p>', "", ""
+            said = f'<p class="error" role="alert">{sentence(error)}</p>'
+            return "", inspector_view.title_html("", ""), said, "", "", "", ""
+
+    def on_score(self, request: gr.Request, name: str, *values: Any) -> tuple[Any, Any]:
+        """(sides, why) of the pair that is open when its turn at the model comes; nothing where it was closed or left."""
+        stop, ended = self.stops.start(str(request.session_hash))
+        try:
+            if not name:
+                return gr.skip(), gr.skip()
+            asked = desk.read(self.loop.bench, *values)
+            at = _place(asked, name)
+            row, outcomes = _readable(asked.rows[at]), desk.preview(self.loop.bench, asked, at)
+            results = {
+                s: next(iter(self.loop.bench.rank(asked.variants[s], asked.query, [row], stop)), None) for s in SIDES
+            }
+            if stop():
+                return gr.skip(), gr.skip()
+            offer = self._offer(asked, row, outcomes, results, self._past(request, asked))
+            return self._sides(asked, outcomes, results), offer
+        except WorkbenchError as error:
+            return f'<p class="error" role="alert">{sentence(error)}</p>', ""
+        finally:
+            ended()
 
     def on_halt(self, request: gr.Request) -> None:
-        """Whatever this session still asks why is over."""
+        """Whatever this session still asks of a pair is over."""
         self.stops.ask(str(request.session_hash))
 
-    def _pair(self, request: gr.Request, asked: Asked, at: int) -> tuple[str, str]:
-        row, bench = asked.rows[at], self.loop.bench
-        if isinstance(row, WorkbenchError):
-            raise row
-        scorer = bench.pool.get(asked.variants["a"].model)
-        outcomes = desk.preview(bench, asked, at)
-        results = {s: next(iter(bench.rank(asked.variants[s], asked.query, [row])), None) for s in SIDES}
-        past = self._past(request, asked, row)
-        seen = [s for kept in past for s in _seen(kept, row)]
+    def _known(self, request: gr.Request, asked: Asked, at: int) -> tuple[str, str, str]:
+        """(body, sides, more) without a score."""
+        row, library = _readable(asked.rows[at]), self.loop.bench.library
+        outcomes = desk.preview(self.loop.bench, asked, at)
+        seen = [s for kept in self._past(request, asked) for s in _seen(kept, row)]
         media = next((o.media for o in outcomes.values() if isinstance(o, Encoding)), ())
         own = [item for item in media if item.part in row.content]
-        sides = "".join(
-            inspector_view.side_html(s, outcomes[s], results[s], tail_words(outcomes[s], scorer.token)) for s in SIDES
+        body = section("Document", inspector_view.content_html(library, row.content), "content") + section(
+            "What the model gets", inspector_view.gets_html(library, own)
         )
-        library = bench.library
-        body = (
-            section("Document", inspector_view.content_html(library, row.content), "content")
-            + section("What the model gets", inspector_view.gets_html(library, own))
-            + f'<div class="pairs">{sides}</div>'
-            + section("Earlier runs", inspector_view.past_html(seen[-RUNS:]))
-            + self._code(request, asked, row)
-        )
-        return body, self._offer(asked, row, outcomes, results, past)
+        more = section("Earlier runs", inspector_view.past_html(seen[-RUNS:])) + self._code(request, asked, row)
+        return body, self._sides(asked, outcomes, None), more
 
-    def _past(self, request: gr.Request, asked: Asked, row: Document) -> list[Kept]:
+    def _sides(
+        self, asked: Asked, outcomes: Mapping[str, Encoding | WorkbenchError],
+        results: Mapping[str, ScoreResult | None] | None,
+    ) -> str:  # fmt: skip
+        """Both sides; without `results` each says that its score is on the way."""
+        scorer = self.loop.bench.pool.get(asked.variants["a"].model)
+        drawn = (
+            inspector_view.side_html(
+                s, outcomes[s], None if results is None else results[s], tail_words(outcomes[s], scorer.token),
+                waits=results is None,
+            )
+            for s in SIDES
+        )  # fmt: skip
+        return f'<div class="pairs">{"".join(drawn)}</div>'
+
+    def _past(self, request: gr.Request, asked: Asked) -> list[Kept]:
         """Runs of this query by this owner, the oldest first. Where they cannot be read there are none to show."""
         store = self.loop.store
         try:
@@ -150,7 +179,7 @@ class Inspector:
         scorer: Scorer = bench.pool.get(variant.model)
         result = next(iter(bench.rank(variant, asked.query, [row], stop)), None)
         if result and result.score and (matches := result.score.detail.get("matches")):
-            yield why_view.matches_html(bench.library, encoding, matches, scorer.token)
+            yield matches_html(bench.library, side, encoding, matches, scorer.token)
             return
         found = occlusion.pieces(row, encoding.media)
         effects: list[occlusion.Effect] = []
@@ -174,6 +203,12 @@ def _place(asked: Asked, name: str) -> int:
     if name.isdecimal() and int(name) < len(names) and asked.items[int(name)]["error"]:
         return int(name)
     raise PromptInvalid("this document is no longer in the list", hint="Score again.")
+
+
+def _readable(row: Row) -> Document:
+    if isinstance(row, WorkbenchError):
+        raise row
+    return row
 
 
 def _seen(kept: Kept, row: Document) -> Iterator[Seen]:

@@ -20,13 +20,17 @@ DOOR = '<button type="button" hidden data-do="open" tabindex="-1"></button><butt
 
 @dataclass
 class Sheet:
-    """`door` carries the script's wishes; `offer` and `drawn` are the two halves of why."""
+    """`door` carries the script's wishes; `sides` and `offer` come with the scores, the rest at once; `offer` and `drawn` are the
+    two halves of why. `opened` names the row."""
 
     door: gr.HTML
     title: gr.HTML
     body: gr.HTML
+    sides: gr.HTML
+    more: gr.HTML
     offer: gr.HTML
     drawn: gr.HTML
+    opened: gr.State
 
 
 def build() -> Sheet:
@@ -36,16 +40,19 @@ def build() -> Sheet:
             title = panel(name="inspector-name")
             panel(CLOSE, name="inspector-close")
         body = panel(name="inspector-body")
+        sides = panel(name="inspector-sides")
+        more = panel(name="inspector-more")
         offer = panel(name="inspector-offer", events=True)
         drawn = panel(name="inspector-why", events=True)
-    return Sheet(door, title, body, offer, drawn)
+    return Sheet(door, title, body, sides, more, offer, drawn, gr.State(""))
 
 
 def wire(loop: Loop, sheet: Sheet, fields: list[Any]) -> None:
     """`fields`: what every question to the bench is read from."""
     inspector = Inspector(loop)
-    shown = [sheet.title, sheet.body, sheet.offer, sheet.drawn]
+    shown = [sheet.opened, sheet.title, sheet.body, sheet.sides, sheet.more, sheet.offer, sheet.drawn]
     for asked in (sheet.door, sheet.drawn):  # a new wish ends what runs for the one before, past the queue it waits in
         asked.click(inspector.on_halt, **CLICK)
-    sheet.door.click(inspector.on_open, fields, shown, **SCORE)
+    known = sheet.door.click(inspector.on_open, fields, shown, **CLICK)
+    known.then(inspector.on_score, [sheet.opened, *fields], [sheet.sides, sheet.offer], **SCORE)
     sheet.offer.click(inspector.on_why, fields, sheet.drawn, **SCORE)

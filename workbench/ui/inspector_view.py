@@ -19,6 +19,7 @@ from workbench.ui.pair_code import PLAYED, data_url
 HEIGHT = 320  # pixels of a picture
 FRAME = 72  # and of a frame the model gets
 IDS = 20_000  # shown
+WAITS = "scored when the model is free …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,16 @@ def frames_html(library: Library, item: MediaInput, notes: Sequence[str] = ()) -
 
 
 # ---------------------------------------------------------------- both sides
-def side_html(side: str, outcome: Encoding | WorkbenchError, result: ScoreResult | None, tail: str) -> str:
-    """Logit, probability, the label rows' own logits, token count, tail and ids of one side."""
+def side_html(
+    side: str, outcome: Encoding | WorkbenchError, result: ScoreResult | None, tail: str, *, waits: bool = False
+) -> str:
+    """Logit, probability, the label rows' own logits, token count, tail and ids of one side. `waits`: its score is to come."""
     head = f'<header class="{side.upper()}"><span class="badge">{side.upper()}</span>'
     if isinstance(outcome, WorkbenchError):
         return f'<div class="pair">{head}</header><p class="error">{sentence(outcome)}</p></div>'
-    if result is None or result.score is None:
+    if waits:
+        score, labels = f'<span class="muted waits" role="status">{WAITS}</span>', ""
+    elif result is None or result.score is None:
         why = sentence(result.error) if result and result.error else "not scored"
         score, labels = f'<p class="error">{why}</p>', ""
     else:

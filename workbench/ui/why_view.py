@@ -1,4 +1,4 @@
-"""Draws what a score stands on: words, tiles and frames by how the logit moves without them; matches of late interaction.
+"""Draws what a score stands on: words, tiles and frames by how the logit moves without them.
 
 Knows nothing of Gradio or of how effects came about. What speaks for the document stands clear, the rest is veiled; what speaks
 against it has a dashed edge: no colour is needed to read it.
@@ -7,12 +7,12 @@ against it has a dashed edge: no colour is needed to read it.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from workbench.errors import WorkbenchError
 from workbench.media import Library
 from workbench.occlusion import GRID, Effect, Piece
-from workbench.types import JSON, Document, Encoding, Image, MediaInput, Text, Video
+from workbench.types import Document, Image, MediaInput, Text, Video
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.inspector_view import frames_html
 
@@ -111,10 +111,11 @@ def _tiles(library: Library, part: Image, here: Sequence[Piece], changes: Mappin
         share, kind, words = _weight(changes.get(piece), most)
         shown = words[: -2 if most >= 1 else None] if share >= 0.25 else ""  # a tile has room for few digits
         tiles += f'<i class="{kind}" style="--share:{share:.3f}" title="{words}" data-change="{words}"><b>{shown}</b></i>'
-    return _grid(library, part, tiles, GRID, GRID)
+    return grid_html(library, part, tiles, GRID, GRID)
 
 
-def _grid(library: Library, part: Image, tiles: str, rows: int, columns: int) -> str:
+def grid_html(library: Library, part: Image, tiles: str, rows: int, columns: int) -> str:
+    """A picture under a veil of tiles, in rows from the top left."""
     try:
         picture = base64.b64encode(library.thumbnail(part, PICTURE)).decode()
     except WorkbenchError as error:
@@ -134,46 +135,6 @@ def _frames(
         for i in range(*piece.at):
             notes[i] = f'class="{kind}" data-change="{words}" title="{words}" style="--share:{share:.3f}"'
     return frames_html(library, item, notes)
-
-
-# ---------------------------------------------------------------- late interaction
-def matches_html(library: Library, encoding: Encoding, matches: Sequence[Mapping[str, JSON]], token: Callable[[int], str]) -> str:
-    """Per query token the document token or picture tile it found, and on the picture how often each tile was found."""
-    most = max((abs(float(m["similarity"])) for m in matches), default=1.0) or 1.0
-    rows = "".join(
-        f'<tr><td translate="no">{esc(token(m["query_id"]))}</td><td translate="no">{_found(m, token)}</td>'
-        f'<td class="digits">{m["similarity"]:.3f}</td>'
-        f'<td><span class="meter"><i style="width:{100 * max(0.0, m["similarity"]) / most:.1f}%"></i></span></td></tr>'
-        for m in matches
-    )
-    head = "<tr><th>query token</th><th>finds</th><th>cosine</th><th></th></tr>"
-    table = f'<table class="seen"><thead>{head}</thead><tbody>{rows}</tbody></table>'
-    return f'<div class="effects">{_heat(library, encoding, matches)}{table}</div>'
-
-
-def _found(match: Mapping[str, JSON], token: Callable[[int], str]) -> str:
-    if tile := match.get("tile"):
-        return f"tile {tile[0] + 1}, {tile[1] + 1}"
-    return esc(token(match["document_id"]))
-
-
-def _heat(library: Library, encoding: Encoding, matches: Sequence[Mapping[str, JSON]]) -> str:
-    """The first picture of the document with the tiles that were found."""
-    picture = next((p for p in encoding.pair.document.content if isinstance(p, Image)), None)
-    tiles = [m for m in matches if m.get("tile")]
-    if picture is None or not tiles:
-        return ""
-    rows, columns = tiles[0]["tiles"]
-    sums: dict[tuple[int, int], float] = {}
-    for match in tiles:
-        place = (match["tile"][0], match["tile"][1])
-        sums[place] = sums.get(place, 0.0) + float(match["similarity"])
-    most = max(sums.values()) or 1.0
-    drawn = ""
-    for at in range(rows * columns):
-        value = sums.get(divmod(at, columns), 0.0)
-        drawn += f'<i class="for" style="--share:{max(0.0, value / most):.3f}" title="{value:.3f}"></i>'
-    return _grid(library, picture, drawn, rows, columns)
 
 
 def why_error_html(error: WorkbenchError | None) -> str:
