@@ -79,6 +79,8 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     add("--auth", metavar="USER:PASSWORD", type=_user, help="guards the screen")
     add("--allow-host", metavar="NAME", nargs="+", default=[], help="names a reverse proxy calls this server by; needs --auth")
     add("--upload-quota", metavar="GB", type=_gigabytes, default="2", help="of files a page may send (default: %(default)s)")
+    add("--media-quota", metavar="GB", type=_gigabytes, default="20", help="of pictures and clips under --data; those that no "
+        "pinned run has used for longest go first (default: %(default)s)")
     args = parser.parse_args(argv)
     args.space = space
     return args
@@ -192,7 +194,7 @@ def build(bench: Bench, args: argparse.Namespace, store: Store | None = None) ->
         "blocked_paths": [str(args.data)],
         **ui.mount_options(),
     }
-    page = ui.build(bench, quota=args.upload_quota, store=store)
+    page = ui.build(bench, quota=args.upload_quota, store=store, shelf=args.media_quota)
     mounted: FastAPI = gr.mount_gradio_app(app, page, path="/", **options)
     return mounted
 

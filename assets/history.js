@@ -19,6 +19,7 @@
     if (!own || url.origin !== location.origin) return send(what, how);
     const headers = new Headers(how?.headers ?? (what instanceof Request ? what.headers : undefined));
     headers.set('X-Workbench-Browser', own);
+    if (window.scoredBy === 'live') headers.set('X-Workbench-Live', '1');
     return send(what, {...how, headers});
   };
 
@@ -47,7 +48,7 @@
     const look = document.getElementById('look');
     if (!look) return;
     const seen = new MutationObserver(() => {
-      if (!look.textContent.includes('Restored')) return;
+      if (!look.querySelector('[data-restored]')) return;
       seen.disconnect();
       setTimeout(() => document.getElementById('score')?.click(), 80);
     });

@@ -24,8 +24,12 @@
     if (Date.now() - key > 5000 && !document.querySelector('#stale [data-stale]')) answered = key; // it changed nothing
     if (!document.querySelector('#stale [data-stale]') || !quick() || document.querySelector('#verdict .run,[data-broken]')) return;
     answered = key;
+    window.scoredBy = 'live'; // the history keeps the last of several such runs
     document.getElementById('score')?.click();
   };
+  const byHand = (event) => { if (event.isTrusted) window.scoredBy = 'hand'; };
+  document.addEventListener('click', byHand, true);
+  document.addEventListener('keydown', (event) => { if (event.key === 'Enter') byHand(event); }, true);
   const typed = (event) => {
     if (!event.target.closest?.(FIELDS) || (event.type === 'keydown' && (event.ctrlKey || event.metaKey))) return;
     key = Date.now();

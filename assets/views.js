@@ -107,12 +107,6 @@
     own.click();
     setTimeout(() => URL.revokeObjectURL(own.href), 10000);
   };
-  const times = () => {
-    for (const time of all('.tile time:not([data-here])')) {
-      time.dataset.here = '';
-      time.textContent = new Date(time.dateTime).toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'});
-    }
-  };
   let due = false;
   const begin = () => new MutationObserver(() => {
     if (due) return;
@@ -121,7 +115,6 @@
       due = false;
       thresholds();
       save();
-      times();
       const table = document.querySelector('#table .rows:not([data-sorted])');
       if (table && order) { table.dataset.sorted = ''; sort(table); }
     });

@@ -74,6 +74,7 @@ def test_the_head_can_be_given_in_vllms_words(tmp_path: Path, tiny_qwen3: Path) 
         ["--auth", ":x"],
         ["--upload-quota", "much"],
         ["--upload-quota", "-1"],
+        ["--media-quota", "0"],
         ["--parity", "tgi"],
         ["--dtype", "int4"],
         ["--port", "x"],
@@ -118,6 +119,7 @@ def test_a_name_behind_a_proxy_needs_a_guard(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(("given", "size"), [([], 2_000_000_000), (["--upload-quota", "0.5"], 500_000_000)])
 def test_the_quota_of_uploads_is_in_gigabytes(given: list[str], size: int) -> None:
     assert roof.arguments(given, {}).upload_quota == size
+    assert roof.arguments(["--media-quota", "0.5"], {}).media_quota == 500_000_000
 
 
 def test_a_server_answers_to_its_own_names_and_those_of_its_proxy(tmp_path: Path) -> None:

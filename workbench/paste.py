@@ -24,6 +24,7 @@ DOCUMENT_KEYS = ("document", "text", "passage", "content", "doc")
 GRADE_KEYS = ("grade", "relevance", "label")
 ANSI_QUOTED = re.compile(r"(?<=\s)\$'((?:[^'\\]|\\.)*)'", re.S)
 MAX_PASTE, MAX_ROWS = 64 << 20, 1000
+LABEL = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Pasted:
     rows: tuple[Row, ...]
     query: Query | None = None
     grades: tuple[int | None, ...] = ()
+    labels: tuple[str, ...] = ()
     instruction: str | None = None
     template: str | None = None
     notes: tuple[str, ...] = field(default=())
@@ -115,7 +117,7 @@ def _body(value: JSON, bench: Bench, kind: str, note: str = "") -> Pasted:
         notes.append(f"left out: {', '.join(other)}")
     template = variant.template.body if "template" in value and variant.template else None
     return Pasted(
-        kind, rows, Query("query", query.content), grades_of(value, len(rows)),
+        kind, rows, Query("query", query.content), grades_of(value, len(rows)), labels_of(value, len(rows)),
         instruction if isinstance(instruction, str) else None, template, tuple(notes),
     )  # fmt: skip
 
@@ -126,6 +128,14 @@ def grades_of(value: JSON, count: int) -> tuple[int | None, ...]:
     if not isinstance(given, list) or len(given) != count:
         return (None,) * count
     return tuple(_grade({"grade": grade}) for grade in given)
+
+
+def labels_of(value: JSON, count: int) -> tuple[str, ...]:
+    """The `labels` beside a body's documents, in the same way."""
+    given = value.get("labels") if isinstance(value, dict) else None
+    if not isinstance(given, list) or len(given) != count:
+        return ()
+    return tuple(label[:LABEL] if isinstance(label, str) else "" for label in given)
 
 
 def _curl_body(text: str) -> JSON:

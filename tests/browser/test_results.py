@@ -193,6 +193,10 @@ def test_live_scores_after_the_last_key(open_page: Open) -> None:
     page.wait_for_function("window.pressed > 0", timeout=PATIENCE)
     scored(page)
     assert box.input_value() == "Only the direction matters."
+    pressed = page.evaluate("window.pressed")
+    page.locator("#side-b [data-do=keep]").click()  # what a click writes is followed like what is typed
+    page.wait_for_function(f"window.pressed > {pressed}", timeout=PATIENCE)
+    scored(page)
     switch.click()
     expect(switch).to_have_attribute("aria-pressed", "false")
     box.press_sequentially(" Or not.")

@@ -13,12 +13,12 @@ import pytest
 from workbench.errors import RequestInvalid
 from workbench.pool import LEXICAL, Bench
 from workbench.types import Document, Image, Text, Video
-from workbench.ui import edits
+from workbench.ui import desk, edits
 from workbench.ui.documents_handlers import Documents
 from workbench.ui.documents_view import PAGE
 from workbench.ui.loop import Loop
 from workbench.ui.quota import Quota
-from workbench.ui.rows import content_of, parts_of, plain_rows, row_of
+from workbench.ui.rows import content_of, face_of, parts_of, plain_rows, row_of
 from workbench.ui.uploads import MOST, Uploads, take
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +127,23 @@ def test_a_caption_is_a_text_behind_the_picture(tab: Documents) -> None:
     for text in ("w", "wo", "word"):
         items = tab.on_type(event(id="d1", edit="1", text=text), items)
     assert content_of(items[0]["parts"]) == (Image("0" * 64, "p.png"), Text("word"))
+
+
+def test_a_row_is_called_what_somebody_writes(tab: Documents) -> None:
+    items = texts("one", "two")
+    items = tab.on_type(event(edit="label", id="d1", text="  <b>the\n first "), items)
+    assert [i["label"] for i in items] == ["<b>the first", ""] and items[0]["parts"] == texts("one", "two")[0]["parts"]
+    drawn = tab.on_show(items, [], 0, LEXICAL)
+    assert 'value="&lt;b&gt;the first"' in drawn and drawn.count('class="d-label"') == 2
+    items = tab.on_type(event(edit="0", id="d1", text="another text"), items)
+    assert items[0]["label"] == "<b>the first"  # what somebody wrote stays with the row
+    assert face_of(items[0], desk.no_thumb).label == "<b>the first"
+    items = tab.on_type(event(edit="label", id="d1", text=" "), items)
+    assert face_of(items[0], desk.no_thumb).label == "another text"
+    assert tab.on_type(event(edit="label", id="nobody", text="x"), items) == items
+    bad = [{"id": "d9", "label": "f.png", "grade": None, "parts": [], "error": ["is bad", "f.png", ""]}]
+    assert tab.on_type(event(edit="label", id="d9", text="x"), bad) == bad
+    assert len(tab.on_type(event(edit="label", id="d1", text="x" * 999), items)[0]["label"]) == 200
 
 
 def test_what_a_clip_asks_for_itself_travels_with_the_row(tab: Documents) -> None:

@@ -107,6 +107,22 @@ def test_the_same_run_again_is_no_second_one(loop: Loop) -> None:
     assert [k.times for k in kept(loop)] == [1, 2]
 
 
+def test_what_live_scores_while_somebody_types_is_one_run(loop: Loop) -> None:
+    def live(fields: list[Any]) -> None:
+        who = request()
+        list(loop.on_rank(SimpleNamespace(**{**vars(who), "headers": {**who.headers, "x-workbench-live": "1"}}), *fields))
+
+    list(loop.on_rank(request(), *values(loop, "by hand")))
+    for text in ("r", "re", "red"):
+        live(values(loop, text))
+    assert [k.head["instructions"]["b"] for k in kept(loop)] == ["red", "by hand"]
+    other = values(loop, "red one")
+    other[4] = other[4][:3]
+    live(other)  # other documents
+    list(loop.on_rank(request(), *values(loop, "by hand again")))
+    assert [k.head["instructions"]["b"] for k in kept(loop)] == ["by hand again", "red one", "red", "by hand"]
+
+
 def test_whose_it_is() -> None:
     assert owner_of(request("1")) == owner_of(request("2")) != owner_of(request("1", "f" * 32))
     assert NUMBER not in owner_of(request())  # the file of the history opens nobody's page

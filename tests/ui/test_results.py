@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,10 @@ from workbench.paste import read_paste
 from workbench.pool import LEXICAL, Bench
 from workbench.ranking import ranking
 from workbench.types import Document, Encoding, Query, Text, Variant
+from workbench.ui import desk, edits
 from workbench.ui.figures import Face, numbers
+from workbench.ui.intake import Intake
+from workbench.ui.judged import judged_lines
 from workbench.ui.loop import Loop
 from workbench.ui.outcome import MOST, TYPING, Outcome, with_tile
 from workbench.ui.ranking_view import Run, results_html, slope_svg
@@ -80,6 +84,15 @@ def test_who_disagrees() -> None:
     assert results_html(noisy(a, b, 0.1, [3, 0, 0])).count("data-disagree>") + results_html(
         noisy(a, b, 0.1, [3, 0, 0])
     ).count("data-disagree ") == 4
+
+
+def test_a_document_without_a_score_can_be_judged_and_a_file_that_is_none_cannot() -> None:
+    drawn = run([2, None], [1, None], [3, 1])
+    html = results_html(drawn)
+    assert html.count("card failed") == 2 and html.count("data-grades-of=") == 4
+    assert html.count('class="g1" data-grade="1" aria-pressed="true"') == 2
+    unread = replace(drawn, faces=[drawn.faces[0], replace(drawn.faces[1], there=False)])
+    assert results_html(unread).count("data-grades-of=") == 2
 
 
 def test_every_card_has_its_four_pills() -> None:
@@ -146,6 +159,24 @@ def test_grades_live_in_the_rows_and_every_view_follows(loop: Loop, values: list
     items, verdict, *_ = review.on_grade(event(changes=[["x", 3]], upto=4), items, outcome, [])
     assert "data-ndcg" in verdict and "3 of 3 judged" in verdict
     assert values[4][0]["grade"] == 3 and values[4][1]["grade"] is None  # nothing was changed in place
+
+
+def test_a_label_is_on_the_cards_and_goes_out_and_comes_back(loop: Loop, values: list[Any]) -> None:
+    review, outcome = Review(loop), scored(loop, values)
+    assert all(isinstance(x, dict) for x in review.on_named(values[4], outcome) + review.on_named(values[4], None))
+    name = values[4][0]["id"]
+    called = edits.called(values[4], name, "the <best> one")
+    lists, _, table = review.on_named(called, outcome)
+    assert lists.count("the &lt;best&gt; one") >= 2 and "the &lt;best&gt; one" in table
+    values[4] = edits.graded(called, name, 3)
+    asked = desk.read(loop.bench, *values)
+    line = judged_lines(loop.bench, asked)
+    back = read_paste(line, loop.bench)
+    assert back.labels == tuple(i["label"] for i in values[4]) and back.labels[0] == "the <best> one"
+    items = Intake(loop).on_paste(line, [])[0]
+    assert [i["label"] for i in items] == list(back.labels)
+    odd = {**json.loads(line), "labels": [1]}
+    assert read_paste(json.dumps(odd), loop.bench).labels == ()
 
 
 def test_what_the_browser_says_of_grades_is_checked(values: list[Any]) -> None:

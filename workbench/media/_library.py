@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import MediaInvalid
-from workbench.media import _formats
+from workbench.media import _files, _formats
 from workbench.media._cache import Cache
+from workbench.media._files import Stored
 from workbench.media._formats import Kind
 from workbench.types import JSON, Image, Media, Video
 from workbench.worker import Worker, WorkerFailed, WorkerLimit
@@ -104,10 +105,22 @@ class Library:
             raise MediaInvalid("is not in the media library", where=part.source)
         return self._folder / f"{part.digest}.{_kind(part)}"
 
+    def has(self, part: Media) -> bool:
+        return self.path(part).is_file()
+
+    def files(self) -> list[Stored]:
+        """Everything that is kept."""
+        return _files.listed(self._folder)
+
+    def drop(self, file: Stored) -> bool:
+        """Lets a file go, unless it was added again meanwhile; whether it went."""
+        return _files.drop(file)
+
     def _write(self, path: Path, data: bytes, source: str) -> None:
         """All of it or nothing, so that a file under a digest always holds the bytes of that digest."""
         try:
             if path.exists() and path.stat().st_size == len(data):
+                os.utime(path)  # brought again: it is in use now
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".part")

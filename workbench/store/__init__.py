@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.store._file import StoreFailed, forget_contents, forget_oldest, opened, set_aside
+from workbench.store._file import StoreFailed, folded, forget_contents, forget_oldest, opened, set_aside
 from workbench.types import JSON
 
 __all__ = ["Entry", "Kept", "Search", "Store", "StoreFailed"]
@@ -29,7 +29,8 @@ class Entry:
     """What one press of Score gave, before it is kept. `contents`: query and documents in order, each kept once for all runs.
 
     `mark` tells runs that asked the same and got the same; `question` those of one query and its documents' needs; `words`
-    are what a search looks at; `head` is what a list shows, `body` the rest.
+    are what a search looks at; `head` is what a list shows, `body` the rest. `draft`: what somebody is still typing at, "" for a
+    run that was asked for; of runs of one draft that follow each other closely the last stays.
     """
 
     owner: str
@@ -40,6 +41,7 @@ class Entry:
     head: JSON
     body: JSON
     contents: Sequence[JSON]
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +130,14 @@ class Store:
         with self._changing() as db:
             last = db.execute("SELECT id, mark FROM run WHERE owner = ? ORDER BY at DESC LIMIT 1", (entry.owner,)).fetchone()
             if last and last["mark"] == entry.mark:
-                db.execute("UPDATE run SET at = ?, times = times + 1 WHERE id = ?", (now, last["id"]))
+                asked_for = "" if entry.draft else ", draft = ''"
+                db.execute(f"UPDATE run SET at = ?, times = times + 1{asked_for} WHERE id = ?", (now, last["id"]))
                 return str(last["id"])
-            run = secrets.token_urlsafe(16)
-            given = (entry.owner, now, entry.mark, entry.question, entry.model, _whole(entry.words))
-            db.execute(
-                "INSERT INTO run (id, owner, at, mark, question, model, words, head, body) VALUES (?,?,?,?,?,?,?,?,?)",
-                (run, *given, _text(entry.head), _text(entry.body)),
-            )
-            for place, content in enumerate(entry.contents):
-                body = _text(content)
-                digest = hashlib.sha256(body.encode()).hexdigest()
-                db.execute("INSERT OR IGNORE INTO content VALUES (?, ?)", (digest, body))
-                db.execute("INSERT INTO used VALUES (?, ?, ?)", (run, place, digest))
+            before = folded(db, entry.owner, entry.draft, now)
+            run = before or secrets.token_urlsafe(16)
+            _insert(db, run, now, entry)
+            if before:
+                forget_contents(db)
             forget_oldest(db, entry.owner)
         return run
 
@@ -180,10 +177,14 @@ class Store:
         models = self._rows("SELECT model, max(at) AS last FROM run WHERE owner = ? GROUP BY model ORDER BY last DESC", [owner])
         return [row["tag"] for row in tags], [row["model"] for row in models]
 
-    def contents(self) -> Iterator[JSON]:
-        """Everything any run still refers to."""
-        for row in self._rows("SELECT body FROM content", []):
-            yield json.loads(row["body"])
+    def contents(self) -> Iterator[tuple[JSON, float, bool]]:
+        """(what runs refer to, when the last of them was scored, is one of them pinned)"""
+        found = self._rows(
+            "SELECT content.body, max(run.at) AS last, max(run.pinned) AS pinned FROM content JOIN used USING (digest)"
+            " JOIN run ON run.id = used.run GROUP BY content.digest", [],
+        )  # fmt: skip
+        for row in found:
+            yield json.loads(row["body"]), row["last"], bool(row["pinned"])
 
     def _kept(self, row: sqlite3.Row, *, whole: bool = False) -> Kept:
         tags = tuple(r["tag"] for r in self._rows("SELECT tag FROM tag WHERE run = ? ORDER BY tag", [row["id"]]))
@@ -226,6 +227,19 @@ class Store:
         with self._changing() as db:
             found = db.execute(f"UPDATE run SET {column} = ? WHERE id = ? AND owner = ?", (value, run, owner))
         return bool(found.rowcount)
+
+
+def _insert(db: sqlite3.Connection, run: str, now: float, entry: Entry) -> None:
+    given = (entry.owner, now, entry.mark, entry.question, entry.model, _whole(entry.words), entry.draft)
+    db.execute(
+        "INSERT INTO run (id, owner, at, mark, question, model, words, draft, head, body) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (run, *given, _text(entry.head), _text(entry.body)),
+    )
+    for place, content in enumerate(entry.contents):
+        body = _text(content)
+        digest = hashlib.sha256(body.encode()).hexdigest()
+        db.execute("INSERT OR IGNORE INTO content VALUES (?, ?)", (digest, body))
+        db.execute("INSERT INTO used VALUES (?, ?, ?)", (run, place, digest))
 
 
 def _text(value: JSON) -> str:

@@ -15,6 +15,7 @@ from workbench.errors import WorkbenchError
 KEPT = 2_000  # runs of one owner that are not pinned; the oldest go
 KEPT_IN_ALL = 20_000
 MOST_BYTES = 2 << 30
+FOLD = 10.0  # seconds within which a run of a draft takes the place of the one before
 STEPS: tuple[str, ...] = (
     """
     CREATE TABLE run (id TEXT PRIMARY KEY, owner TEXT NOT NULL, at REAL NOT NULL, times INTEGER NOT NULL DEFAULT 1,
@@ -28,6 +29,7 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (run, place));
     CREATE INDEX used_content ON used (digest);
     """,
+    "ALTER TABLE run ADD COLUMN draft TEXT NOT NULL DEFAULT ''",
 )
 
 
@@ -66,6 +68,18 @@ def forget_oldest(db: sqlite3.Connection, owner: str) -> None:
     if _bytes(db) > MOST_BYTES:
         db.execute(f"DELETE FROM run WHERE {free} ORDER BY at LIMIT 50)")
         forget_contents(db)
+
+
+def folded(db: sqlite3.Connection, owner: str, draft: str, now: float) -> str | None:
+    """The id of the owner's last run, which is gone, where one of the same draft may stand in its place: nobody wrote on it."""
+    last = db.execute("SELECT * FROM run WHERE owner = ? ORDER BY at DESC LIMIT 1", (owner,)).fetchone()
+    if not draft or last is None or last["draft"] != draft or now - last["at"] > FOLD:
+        return None
+    tagged = db.execute("SELECT 1 FROM tag WHERE run = ?", (last["id"],)).fetchone()
+    if last["pinned"] or last["name"] or last["note"] or tagged:
+        return None
+    db.execute("DELETE FROM run WHERE id = ?", (last["id"],))
+    return str(last["id"])
 
 
 def forget_contents(db: sqlite3.Connection) -> None:

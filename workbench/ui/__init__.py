@@ -15,6 +15,7 @@ from workbench.store import Store
 from workbench.ui import documents, export, history, top, tune
 from workbench.ui.loop import Loop
 from workbench.ui.quota import UPLOADS, Quota
+from workbench.ui.shelf import MOST, Shelf
 from workbench.ui.theme import theme
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
@@ -23,13 +24,14 @@ TITLE = "Rerank Workbench"
 
 def build(
     bench: Bench, scenarios: Path = ASSETS / "scenarios", scenes: Path = ASSETS / "scenes", quota: int = UPLOADS,
-    store: Store | None = None,
+    store: Store | None = None, shelf: int = MOST,
 ) -> gr.Blocks:  # fmt: skip
     """The whole page over one bench, with the prepared questions and the scenes to add that lie in two folders.
 
-    `quota`: bytes of files that one session may send. Runs are remembered where there is a `store`.
+    `quota`: bytes of files that one session may send; `shelf`: of all files that are kept. Runs are remembered where there is
+    a `store`.
     """
-    loop = Loop(bench, scenarios, scenes, store, quota=Quota(quota))
+    loop = Loop(bench, scenarios, scenes, store, quota=Quota(quota), shelf=Shelf(bench.library, store, shelf))
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs") as tabs:

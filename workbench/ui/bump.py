@@ -5,7 +5,6 @@ Knows nothing of Gradio or the store; a document is known by its content, whatev
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.ui.figures import Face, esc, label_of, shorten
 from workbench.ui.past import Past
 from workbench.ui.rows import Item, content_of
+from workbench.ui.times import timed, utc
 
 ROWS = 14  # places that are drawn
 LINE, LEFT, TOP, COLUMN, LABELS = 22, 26, 22, 64, 190  # pixels
@@ -104,14 +104,13 @@ def _y(rank: int) -> int:
 
 
 def _column(past: Past, at: int, current: bool, height: int) -> str:
-    when = time.strftime("%H:%M", time.localtime(past.kept.at))
     told = " ".join(past.typed("b")[1].split())
-    title = f"{time.strftime('%d %b %H:%M', time.localtime(past.kept.at))} · {past.kept.name or told}"
+    scored, title = past.kept.at, f"{utc(past.kept.at, 'day')} · {past.kept.name or told}"
     return (
         f'<g class="col{" on" if current else ""}" data-do="open" data-run="{esc(past.kept.id)}">'
-        f'<title translate="no">{esc(title)}</title>'
+        f'<title translate="no" {timed(scored, "day")}>{esc(title)}</title>'
         f'<rect x="{_x(at) - 24}" y="0" width="48" height="{height}" rx="6"/>'
-        f'<text x="{_x(at)}" y="14" text-anchor="middle">{when}</text></g>'
+        f'<text x="{_x(at)}" y="14" text-anchor="middle" {timed(scored, "clock")}>{utc(scored, "clock")}</text></g>'
     )
 
 

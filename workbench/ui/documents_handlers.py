@@ -59,8 +59,10 @@ class Documents:
         return self._changed(items, after, undo, page, model, said)
 
     def on_type(self, event: gr.EventData, items: list[Item]) -> Any:
-        """Typing in a part: nothing is drawn anew. (items)"""
+        """Typing in a part or in a label: nothing is drawn anew. (items)"""
         data = event._data if isinstance(event._data, dict) else {}
+        if data.get("edit") == "label":
+            return edits.called(items, str(data.get("id")), str(data.get("text", "")))
         return edits.written(items, str(data.get("id")), _whole(data.get("edit")), str(data.get("text", "")))
 
     def on_into(self, event: gr.EventData, into: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from workbench.errors import RequestInvalid
 from workbench.types import ClipSampling, PixelLimits
+from workbench.ui.edits import LABEL
 from workbench.ui.figures import Thumb, count, esc, picture_of, renewed, sentence
 from workbench.ui.rows import OWN, Item, content_of
 
@@ -130,11 +131,9 @@ def _parts(listing: Listing, number: int, item: Item, numbers: Mapping[str, int]
     mixed = len(parts) > 1
     same = f'<span class="flag d-twin">same as row {numbers[twin]}</span>' if twin else ""
     alone = len(parts) == 1 and parts[0][0] != "text"  # a picture or clip by itself carries the row's label
-    told = _label(item) if not alone else ""
-    head = f'<div class="d-head">{told}{same}</div>' if told or (same and not alone) else ""
-    drawn = "".join(
-        _part(listing, number, item, at, thumb, _label(item) + same if alone else "") for at in range(len(parts))
-    )
+    label = _label(number, item)
+    head = "" if alone else f'<div class="d-head">{label}{same}</div>'
+    drawn = "".join(_part(listing, number, item, at, thumb, label + same if alone else "") for at in range(len(parts)))
     if mixed and all(part[0] != "text" for part in parts):
         drawn += f'<div class="d-part">{_text(number, item["id"], len(parts), "", "caption")}{_add(item)}</div>'
     if mixed and any(part[0] != "text" for part in parts):
@@ -142,12 +141,14 @@ def _parts(listing: Listing, number: int, item: Item, numbers: Mapping[str, int]
     return head + drawn
 
 
-def _label(item: Item) -> str:
-    """What a row is called, where that is not its own words."""
+def _label(number: int, item: Item) -> str:
+    """The field of what a row is called. The style sheet hides it while it is empty and nobody asked for it."""
     words = " ".join(part[1] for part in item["parts"] if part[0] == "text").strip()
-    if not item["label"] or item["label"].strip("“”") == words:
-        return ""
-    return f'<span class="d-label ell" translate="no">{esc(item["label"])}</span>'
+    label = "" if item["label"].strip("“”") == words else item["label"]
+    return (
+        f'<input class="d-label" data-edit="label" data-id="{esc(item["id"])}" value="{esc(label)}" placeholder="label" '
+        f'maxlength="{LABEL}" translate="no" spellcheck="false" aria-label="label of row {number}">'
+    )
 
 
 def _add(item: Item) -> str:
@@ -157,7 +158,8 @@ def _add(item: Item) -> str:
     words = words if any(part[0] == "text" for part in item["parts"]) else ""
     hint = "Add a picture or clip to this row, or drop it here"
     return (
-        f'<span class="d-add">{words}<button type="button" data-do="into" data-pick="part" data-id="{name}" title="{hint}">'
+        f'<span class="d-add"><button type="button" data-label-of="{name}" title="Call this row something">+ label</button>'
+        f'{words}<button type="button" data-do="into" data-pick="part" data-id="{name}" title="{hint}">'
         f"+ media</button></span>"
     )
 

@@ -12,6 +12,7 @@ from workbench.ui.rows import OWN, Item
 
 Part = list[Any]
 Change = dict[str, Any]  # what it takes to undo: `order` of ids before, `rows` by id as they were, `added` ids, `said`
+LABEL = 200  # characters
 KEPT = 20  # changes that can be taken back
 
 
@@ -61,6 +62,12 @@ def stepped(items: Sequence[Item], names: Collection[str], by: int) -> list[Item
         if found[at]["id"] in names and 0 <= to < len(found) and found[to]["id"] not in names:
             found[at], found[to] = found[to], found[at]
     return found
+
+
+def called(items: Sequence[Item], name: str, label: str) -> list[Item]:
+    """What a row is called from now on, whatever becomes of its parts; "" gives it back its own words. No content changes."""
+    label = " ".join(label.split())[:LABEL]
+    return _with(items, name, lambda i: i if i["error"] else {**i, "label": label, "called": bool(label)})
 
 
 def graded(items: Sequence[Item], name: str, grade: int | None) -> list[Item]:
@@ -116,13 +123,15 @@ def part_asked(items: Sequence[Item], name: str, at: int, what: str, value: floa
 def _rebuilt(
     items: Sequence[Item], name: str, at: int, make: Callable[[list[Part]], list[Part]], *, most: int = 0
 ) -> list[Item]:
-    """A row of other parts is another document: its grade, which was about the old one, goes. `most`: places behind the end."""
+    """A row of other parts is another document: its grade, which was about the old one, goes, and a label nobody wrote here.
+    `most`: places behind the end."""
 
     def change(item: Item) -> Item:
         if item["error"] or not 0 <= at < len(item["parts"]) + most:
             return item
         parts = make(list(item["parts"]))
-        return item if parts == item["parts"] else {**item, "parts": parts, "label": "", "grade": None}
+        label = item["label"] if item.get("called") else ""
+        return item if parts == item["parts"] else {**item, "parts": parts, "label": label, "grade": None}
 
     return _with(items, name, change)
 

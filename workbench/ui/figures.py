@@ -20,11 +20,13 @@ LABEL = 160  # characters of a text shown on a card
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """How one row of the tray looks wherever it turns up: a label, its picture as ready HTML, its grade."""
+    """How one row of the tray looks wherever it turns up: a label, its picture as ready HTML, its grade. `there`: it could be
+    read, so that it can be judged."""
 
     label: str
     picture: str
     grade: int | None = None
+    there: bool = True
 
 
 def esc(text: object) -> str:

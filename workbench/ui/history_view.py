@@ -5,19 +5,15 @@ Knows nothing of Gradio or SQLite; foreign text passes through `esc` and is mark
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from workbench.store import Kept
 from workbench.types import JSON
 from workbench.ui.figures import count, esc, shorten
+from workbench.ui.times import time_html
 
+LOST = "of its pictures and clips were let go to make room (--media-quota). Scores and texts are whole; pinned runs keep theirs."
 ENDS = "History ends with the program here. Start it with <code>--data DIR</code> to keep it."
-
-
-def when(at: float) -> str:
-    moment, today = time.localtime(at), time.localtime()
-    return time.strftime("%H:%M" if moment[:3] == today[:3] else "%d %b %H:%M", moment)
 
 
 def list_html(runs: Sequence[Kept], total: int, first: int, opened: str, other: str, *, searched: bool) -> str:
@@ -44,7 +40,7 @@ def _row(run: Kept, opened: bool, other: bool) -> str:
         f'<button type="button" class="pin" data-do="compare" data-run="{name}" aria-label="compare with the open run" '
         f'title="compare with the open run">⇄</button>'
     )
-    top = f'<b class="ell" translate="no">{esc(shorten(title, 90))}</b>{again}<time>{when(run.at)}</time>'
+    top = f'<b class="ell" translate="no">{esc(shorten(title, 90))}</b>{again}{time_html(run.at)}'
     return (
         f'<li class="past{kind}" data-run="{name}"><button type="button" class="open" data-do="open" data-run="{name}"'
         f'{" aria-current=true" if opened else ""}><span class="top">{top}</span>{_told(head)}'
@@ -94,19 +90,20 @@ def _chip(kind: str, name: str, on: bool) -> str:
 
 
 # ---------------------------------------------------------------- one run
-def run_html(run: Kept, mine: bool) -> str:
-    """What can be done with it, what its owner wrote, and how it was scored."""
+def run_html(run: Kept, mine: bool, lost: int = 0) -> str:
+    """What can be done with it, what its owner wrote, and how it was scored. `lost`: pictures and clips that are gone."""
     body, head = run.body, run.head
     numbers = f"{esc(body['device'])} · {esc(body['dtype'])}"
     target = "as vLLM" if head["target"] == "vllm" else "as the reference"
     revision = f' <span translate="no">{esc(str(body["revision"])[:12])}</span>' if body["revision"] else ""
     facts = [
-        f'<span>{time.strftime("%d %b %Y %H:%M", time.localtime(run.at))}</span>',
+        f"<span>{time_html(run.at, 'long')}</span>",
         f'<span translate="no">{esc(shorten(run.model, 60))}{revision}</span>',
         f'<span translate="no">{numbers}</span>', f"<span>{target}</span>", f"<span>{count(head['rows'], 'document')}</span>",
         f"<span>scored {count(run.times, 'time')}</span>",
     ]  # fmt: skip
-    return f'{_tools(run, mine)}<p class="facts">{"".join(facts)}</p>{_query(run)}{_written(run, mine)}'
+    gone = f'<p class="lost" role="status"><b>{lost}</b> <span>{LOST}</span></p>' if lost else ""
+    return f'{_tools(run, mine)}<p class="facts">{"".join(facts)}</p>{gone}{_query(run)}{_written(run, mine)}'
 
 
 def _query(run: Kept) -> str:
@@ -152,7 +149,7 @@ def compare_head_html(left: Kept, left_side: str, right: Kept, right_side: str) 
             for s in ("a", "b")
         )
         title = run.name or str(run.head["query"]) or "a picture or clip"
-        named = f'<b class="ell" translate="no">{esc(shorten(title, 60))}</b><time>{when(run.at)}</time>'
+        named = f'<b class="ell" translate="no">{esc(shorten(title, 60))}</b>{time_html(run.at)}'
         return f'<span class="which">{switch}{named}</span>'
 
     close = '<button type="button" class="small" data-do="alone">Close the comparison</button>'

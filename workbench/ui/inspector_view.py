@@ -6,7 +6,6 @@ Knows nothing of Gradio; foreign text passes through `esc` and is marked as not 
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from workbench.media import Library
 from workbench.types import ContentPart, Encoding, Image, MediaInput, ScoreResult, Text, Video
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.pair_code import PLAYED, data_url
+from workbench.ui.times import time_html
 
 HEIGHT = 320  # pixels of a picture
 FRAME = 72  # and of a frame the model gets
@@ -160,7 +160,7 @@ def _labels(result: ScoreResult) -> str:
 def past_html(seen: Sequence[Seen]) -> str:
     """The pair in earlier runs of the same query, newest first."""
     rows = "".join(
-        f"<tr><td>{time.strftime('%d %b %H:%M', time.localtime(s.at))}</td><td class='in-{s.side}'>{s.side.upper()}</td>"
+        f"<tr><td>{time_html(s.at, 'day')}</td><td class='in-{s.side}'>{s.side.upper()}</td>"
         f'<td class="digits">{s.rank} of {s.among}</td><td class="digits">{s.logit:.3f}</td>'
         f'<td class="ell" translate="no" title="{esc(s.instruction)}">{esc(s.instruction) or "–"}</td></tr>'
         for s in sorted(seen, key=lambda s: (-s.at, s.side))

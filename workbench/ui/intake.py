@@ -125,7 +125,7 @@ class Intake:
                 *[self.skip] * 6,
             )
         rows = [desk.checked(self.loop.bench, row) for row in pasted.rows]
-        new, over = fitted(items if pasted.query is None else [], plain_rows(rows, grades=pasted.grades))
+        new, over = fitted(items if pasted.query is None else [], plain_rows(rows, pasted.labels, pasted.grades))
         said = f'<span class="ok">{_said(pasted)}</span>' + (f' <span class="flag">{over}</span>' if over else "")
         return (new, self.loop.tray(new), said, *self._query(pasted), *_draft(pasted, self.skip))
 

@@ -17,7 +17,8 @@ MOST = 16 << 20  # bytes of pictures and clips
 
 
 def judged_lines(bench: Bench, asked: Asked) -> str:
-    """`grades[i]` is that of `documents[i]`, null where it has none; rows that cannot be read stay behind.
+    """`grades[i]` is that of `documents[i]`, null where it has none, `labels[i]` what it is called; rows that cannot be read stay
+    behind.
 
     Raises RequestInvalid where nothing is graded or the media are too large.
     """
@@ -33,8 +34,9 @@ def judged_lines(bench: Bench, asked: Asked) -> str:
     def written(content: tuple[ContentPart, ...]) -> object:
         return contents(content, bench.library)
 
+    labels = [item["label"] for item in asked.items if not item["error"]]
     line = {
         "query": written(asked.query.content), "documents": [written(r.content) for r, _ in rows],
-        "grades": [grade for _, grade in rows],
+        "grades": [grade for _, grade in rows], **({"labels": labels} if any(labels) else {}),
     }  # fmt: skip
     return json.dumps(line, ensure_ascii=False) + "\n"

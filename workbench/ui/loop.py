@@ -40,6 +40,7 @@ from workbench.ui.preview import View
 from workbench.ui.quota import Quota
 from workbench.ui.ranking_view import SIDES, results_html
 from workbench.ui.rows import face_of, named, parts_of
+from workbench.ui.shelf import Shelf
 from workbench.ui.side_view import barred_html, head_html, lines_changed, silent_html
 from workbench.ui.tray_view import query_media_html, tray_html
 from workbench.ui.verdict_view import verdict_html
@@ -59,6 +60,7 @@ class Loop:
     stops: Stops = field(default_factory=Stops)
     quota: Quota = field(default_factory=Quota)  # of uploads, by session
     floors: Floors = field(default_factory=Floors)  # noise, by model
+    shelf: Shelf = field(default_factory=Shelf)  # the files of pictures and clips, under their limit
     aims: Aims = field(default_factory=Aims)  # what targets make of prompts that were checked, by print
 
     # ------------------------------------------------------------ opening
@@ -153,7 +155,8 @@ class Loop:
             scorer = self.bench.pool.get(values[0])
             doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
             yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(6))
-            for run, said in Keeper(self.bench, self.store).keeping(request, asked, desk.runs(self.bench, asked, stop)):
+            keeper = Keeper(self.bench, self.store, self.shelf)
+            for run, said in keeper.keeping(request, asked, desk.runs(self.bench, asked, stop)):
                 run = replace(run, floor=self.floors.of(scorer), local=not isinstance(scorer, Explains))
                 yield (
                     verdict_html(run, len(asked.rows)) + said, results_html(run), scatter_html(run), desk.scored(asked, run), "",

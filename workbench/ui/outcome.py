@@ -13,6 +13,7 @@ from typing import Any
 from workbench.noise import Floor
 from workbench.types import Document, Ranking, Score, ScoreResult
 from workbench.ui.desk import Asked
+from workbench.ui.figures import shorten
 from workbench.ui.ranking_view import Run
 from workbench.ui.rows import Item
 from workbench.ui.verdict_view import same_prompt
@@ -34,13 +35,15 @@ class Outcome:
     about: str = ""
 
     def with_grades(self, items: Sequence[Item], picture: Callable[[Item], str] | None = None) -> Run:
-        """The run with the grades that the rows have now; a row that is gone has none. `picture` draws what was not kept."""
+        """The run with the grades and labels that the rows have now; a row that is gone has no grade. `picture` draws what was
+        not kept."""
         now = {item["id"]: item for item in items}
         faces = []
         for name, face in zip(self.names, self.run.faces, strict=True):
             item = now.get(name)
             drawn = picture(item) if picture and item else face.picture
-            faces.append(replace(face, grade=item["grade"] if item else None, picture=drawn))
+            label = shorten(item["label"]) if item and item["label"] else face.label
+            faces.append(replace(face, label=label, grade=item["grade"] if item else None, picture=drawn))
         return replace(self.run, faces=faces)
 
     def quieter(self, floor: Floor) -> Outcome:

@@ -12,6 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.scorers import Scorer
 from workbench.types import Encoding
 from workbench.ui.figures import esc, sentence, shorten
+from workbench.ui.times import time_html
 
 BRAND = '<span class="brand" translate="no">Rerank Workbench</span>'
 KEYS = '<button type="button" class="pill" data-keys aria-label="keys" aria-haspopup="dialog">?</button>'
@@ -58,10 +59,12 @@ def notice_html(error: WorkbenchError) -> str:
     )
 
 
-def look_html(need: str = "", look: str = "") -> str:
-    """What the searcher needs and what to look at."""
+def look_html(need: str = "", look: str = "", restored: float | None = None) -> str:
+    """What the searcher needs and what to look at; or when the run was scored that the fields were `restored` from."""
     parts = [f"<span><b>Need</b> {esc(need)}</span>"] if need else []
     parts += [f"<span>{esc(look)}</span>"] if look else []
+    if restored is not None:
+        parts.append(f"<span data-restored><span>Restored from the history: the run of</span> {time_html(restored)}</span>")
     parts += [HINTS] if parts else []
     return f'<div class="look">{"".join(parts)}</div>' if parts else ""
 

@@ -5,15 +5,17 @@ Knows nothing of layout; the store keeps plain values, and this module alone kno
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import gradio as gr
 
 from workbench.errors import WorkbenchError
+from workbench.media import Library
 from workbench.metrics import DEPTH, ndcg
 from workbench.pool import Bench
 from workbench.ranking import compare
@@ -27,6 +29,7 @@ from workbench.ui.figures import esc, label_of
 from workbench.ui.owner import owner_of
 from workbench.ui.ranking_view import SIDES, Run
 from workbench.ui.rows import Item, content_of, parts_of
+from workbench.ui.shelf import Shelf
 
 WORDS = 200_000  # characters a search looks at
 
@@ -53,6 +56,12 @@ class Past:
         """What the result views draw."""
         found = self.rankings
         return Run(found.get("a"), found.get("b"), desk.faces(bench, self.items))
+
+    def lost(self, library: Library) -> int:
+        """Pictures and clips of it that are no longer kept."""
+        sides = [self.query, *(item["parts"] for item in self.items)]
+        media = {part for side in sides for part in content_of(side) if not isinstance(part, Text)}
+        return sum(not library.has(part) for part in media)
 
     def typed(self, side: str) -> tuple[str, str]:
         """(template as the editor shows it, instruction)"""
@@ -82,6 +91,7 @@ class Keeper:
 
     bench: Bench
     store: Store | None = None
+    shelf: Shelf = field(default_factory=Shelf)
 
     def keeping(self, request: gr.Request, asked: Asked, runs: Iterator[Run]) -> Iterator[tuple[Run, str]]:
         """Each run as it comes; the finished one only once it is kept, with what went wrong if it could not be."""
@@ -99,9 +109,12 @@ class Keeper:
         if self.store is None:
             return ""
         try:
-            self.store.add(entry_of(self.bench, owner_of(request), asked, run))
+            live = typing_of(request, asked)
+            self.store.add(replace(entry_of(self.bench, owner_of(request), asked, run), draft=live))
         except (WorkbenchError, ValueError) as error:  # ValueError: a number that JSON has no word for
             return f' <span class="flag" role="alert">Not in the history: <span translate="no">{esc(error)}</span></span>'
+        with contextlib.suppress(WorkbenchError):  # the next run tries again
+            self.shelf.tidy()
         return ""
 
 
@@ -131,6 +144,17 @@ def entry_of(bench: Bench, owner: str, asked: Asked, run: Run) -> Entry:
         body=body,
         contents=contents,
     )
+
+
+LIVE_HEADER = "x-workbench-live"
+
+
+def typing_of(request: gr.Request, asked: Asked) -> str:
+    """What is typed at, where the page scored by itself after a key: all that no key changes. "" where somebody asked for it."""
+    if (getattr(request, "headers", None) or {}).get(LIVE_HEADER) != "1":
+        return ""
+    variant = asked.variants["b"]
+    return _print([variant.model, variant.parity, [[item["parts"], item["error"]] for item in asked.items]])
 
 
 def question_of(query: Sequence[Sequence[str]]) -> str:

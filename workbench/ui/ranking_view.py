@@ -141,12 +141,14 @@ def _card(result: ScoreResult, rank: int, side: str, face: Face, value: str, sai
 
 
 def _failed(result: ScoreResult, side: str, face: Face) -> str:
+    """A document that gave no score can be judged all the same; a file that could not be read cannot."""
     why = sentence(result.error) if result.error else "gave no score"
+    judged = f'<span class="num">{pills(result.document.id, face.grade)}</span>' if face.there else ""
     return (
         f'<li class="card failed" data-doc="{esc(result.document.id)}" data-rank="" data-side="{side}">'
         f'<span class="r">–</span>{face.picture}<span class="what">'
         f'<span class="ell" translate="no">{esc(face.label)}</span>'
-        f'<span class="why" title="{why}">{why}</span></span></li>'
+        f'<span class="why" title="{why}">{why}</span></span>{judged}</li>'
     )
 
 

@@ -137,7 +137,7 @@ class Recall:
         if kept is None:
             raise RequestInvalid("this run is not there", hint="It was deleted, or the link is not whole.")
         past, mine = past_of(kept), kept.owner == owner_of(request)
-        head = history_view.run_html(kept, mine)
+        head = history_view.run_html(kept, mine, past.lost(self.loop.bench.library))
         other = self._get(view["other"]) if view["other"] else None
         if other is not None:
             return head, self._compared(past, past_of(other), view), ""
@@ -179,9 +179,8 @@ class Recall:
         text = "\n".join(p.text for p in content if isinstance(p, Text))
         parts = parts_of([p for p in content if not isinstance(p, Text)])
         sides = [value for side in SIDES for value in past.typed(side)]
-        look = f"Restored from the history: the run of {history_view.when(past.kept.at)}."
         return (
-            look_html(look=look), text, parts, self.loop.query_media(parts), past.items,
+            look_html(restored=past.kept.at), text, parts, self.loop.query_media(parts), past.items,
             self.loop.tray(past.items), *sides, {"side": "b", "at": 0},
         )  # fmt: skip
 

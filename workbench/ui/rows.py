@@ -12,7 +12,8 @@ from workbench.errors import RequestInvalid, WorkbenchError
 from workbench.types import ContentPart, Document, Image, Row, Text, Video
 from workbench.ui.figures import Face, Thumb, label_of, picture_of, shorten
 
-# id, label, grade, error: None or [message, where, hint], parts: [kind, text or digest, source], perhaps what it asks for itself
+# id, label, grade, error: None or [message, where, hint], parts: [kind, text or digest, source], perhaps what it asks for itself;
+# called: whether somebody wrote the label
 Item = dict[str, Any]
 OWN = {"image": ("min_pixels", "max_pixels"), "video": ("fps", "frames")}
 
@@ -35,7 +36,7 @@ def row_of(item: Item) -> Row:
 def face_of(item: Item, thumb: Thumb) -> Face:
     content = content_of(item["parts"])
     if item["error"]:
-        return Face(shorten(item["label"]), '<span class="th th-bad" aria-hidden="true">!</span>', item["grade"])
+        return Face(shorten(item["label"]), '<span class="th th-bad" aria-hidden="true">!</span>', item["grade"], False)
     return Face(shorten(item["label"] or label_of(content)), picture_of(content, thumb), item["grade"])
 
 
@@ -99,4 +100,4 @@ def with_text(item: Item, text: str) -> Item:
     parts = [p for p in item["parts"] if p[0] != "text"]
     if text.strip() or not parts:
         parts.append(["text", text, ""])
-    return {**item, "parts": parts, "label": "", "grade": None}
+    return {**item, "parts": parts, "label": item["label"] if item.get("called") else "", "grade": None}

@@ -6,11 +6,11 @@ Knows nothing of Gradio; a tile's metric is worked out of the grades as they are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from workbench.metrics import ndcg, open_top, span
 from workbench.ui.figures import esc, shorten
 from workbench.ui.outcome import Outcome, Tile, key_of
+from workbench.ui.times import time_html
 from workbench.ui.verdict_view import between, short
 
 WORDS = 26  # characters of the instruction
@@ -30,12 +30,11 @@ def strip_html(tiles: Sequence[Tile], grades: Mapping[str, int | None], shown: O
 def _tile(index: int, tile: Tile, grades: Mapping[str, int | None], on: bool) -> str:
     words = " ".join(tile["instruction"].split())
     name = f'<span class="ell" translate="no">{esc(shorten(words, WORDS))}</span>' if words else "<i>no instruction</i>"
-    when = datetime.fromtimestamp(tile["at"], UTC)
     return (
         f'<button type="button" class="tile{" on" if on else ""}" data-do="back" data-index="{index}" '
         f'aria-pressed="{"true" if on else "false"}" title="bring this B back"{" data-current" if on else ""}>{name}'
         f"<b>{_metric(tile, grades)}</b><span>{_moved(tile)}</span>"
-        f'<time datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{when:%H:%M}</time></button>'
+        f"{time_html(tile['at'], 'clock')}</button>"
     )
 
 

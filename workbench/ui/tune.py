@@ -18,6 +18,7 @@ from workbench.ui.editors import Editors
 from workbench.ui.loop import Loop
 from workbench.ui.prompt_panel import PromptPanel
 from workbench.ui.results_panel import Results
+from workbench.ui.review import Review
 from workbench.ui.top import Top
 from workbench.ui.tray import Tray
 from workbench.ui.widgets import CLICK, COMPOSED, LIVE, SCORE, WORK
@@ -152,6 +153,8 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
 
 def _wire_intake(loop: Loop, tune: Tune, opened: gr.Tab) -> None:
     back = opened.select(loop.tray, tune.tray.items, tune.tray.tray, **LIVE)  # rows may have changed in another tab
+    shown = [tune.results.lists, tune.results.scores, tune.results.table]
+    opened.select(Review(loop).on_named, [tune.tray.items, tune.results.outcome], shown, **LIVE)
     changes = [*tray.wire(loop, tune.tray, tune.pasted), *ask.wire(loop, tune.ask, tune.tray.said), back]
     for change in changes:
         _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
