@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, Open
 
 Keep = Callable[[Page, str], None]
 
 
-def test_the_editor_says_what_the_check_found(page: Page, keep: Keep) -> None:
+def test_the_editor_says_what_the_check_found(page: Page, open_page: Open, keep: Keep) -> None:
     found = page.locator("#lint-b [data-code=W4]")
     expect(page.locator("#lint-b .ok")).to_be_visible()
     expect(found).to_have_count(0)
@@ -22,5 +22,8 @@ def test_the_editor_says_what_the_check_found(page: Page, keep: Keep) -> None:
     expect(found.first).to_contain_text("SGLang")
     expect(page.locator("#lint-a [data-code=W4]")).to_have_count(0)
     keep(page, "lint-targets")
+    other = open_page()  # another session, with the same question
+    expect(other.locator("#lint-b .ok")).to_be_visible()
+    expect(other.locator("#lint-b [data-code=W4]")).to_have_count(0)
     page.locator("#instruction-b textarea").fill("Something else.")
     expect(found).to_have_count(0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +15,13 @@ from workbench.lint import Target
 from workbench.pool import Bench
 from workbench.types import Document, Text
 from workbench.ui import aims, desk
-from workbench.ui.aims import Aims, targets_of
+from workbench.ui.aims import targets_of
 from workbench.ui.changes import Changes
 from workbench.ui.export import Export
 from workbench.ui.loop import Loop
 from workbench.ui.rows import named
 
-VIEW = {"side": "b", "at": 0}
+VIEW: dict[str, Any] = {"side": "b", "at": 0}
 
 
 @pytest.fixture
@@ -31,22 +33,27 @@ def values(bench: Bench, tiny_qwen3: Path) -> list[Any]:
 
 def test_a_check_is_said_under_the_editor_until_the_prompt_is_another(bench: Bench, values: list[Any], tmp_path: Path) -> None:
     loop = Loop(bench, tmp_path)
+    export = Export(loop)
 
-    def lines(given: list[Any]) -> list[str]:
+    def lines(view: dict[str, Any], given: list[Any]) -> list[str]:
         """(lint A, lint B) while typing, and once the fixes are tried."""
-        quick = loop.on_preview(VIEW, {}, *given)
-        return [quick[3], quick[5], *Changes(loop).on_lint(VIEW, {}, *given)]
+        quick = loop.on_preview(view, {}, *given)
+        return [quick[3], quick[5], *Changes(loop).on_lint(view, {}, *given)]
 
-    assert not any("text-embeddings-inference" in drawn for drawn in lines(values))
-    list(Export(loop).on_check("b", "vllm", False, *values))
-    a, b, whole_a, whole_b = lines(values)
+    assert "checked" not in export.on_told("b", False, VIEW, *values)
+    list(export.on_check("b", "vllm", False, *values))
+    view = export.on_told("b", False, VIEW, *values)
+    a, b, whole_a, whole_b = lines(view, values)
     assert not any("text-embeddings-inference" in drawn for drawn in (a, whole_a))  # A was not checked
     for drawn in (b, whole_b):
         assert 'data-code="W4"' in drawn and "text-embeddings-inference has no score template" in drawn
         assert 'data-code="W5"' in drawn and "llama.cpp: at token" in drawn and "is expected" in drawn
         assert "text-embeddings-inference: text-embeddings-inference" not in drawn
         assert 'role="alert"' not in drawn  # warnings: they stop nothing
-    assert not any("text-embeddings-inference" in drawn for drawn in lines([*values[:8], "two!"]))
+    assert not any("text-embeddings-inference" in drawn for drawn in lines(view, [*values[:8], "two!"]))
+    assert not any("text-embeddings-inference" in drawn for drawn in lines(VIEW, values))  # another session, the same question
+    turned = loop.on_view(SimpleNamespace(_data={"do": "side", "side": "a"}), view, {}, *values)[0]  # type: ignore[arg-type]
+    assert turned["checked"] == json.loads(json.dumps(view))["checked"]
 
 
 def test_one_reason_is_one_line_and_foreign_tokens_are_set_apart() -> None:
@@ -65,7 +72,8 @@ def test_one_reason_is_one_line_and_foreign_tokens_are_set_apart() -> None:
 
 def test_the_oldest_checks_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aims, "KEPT", 2)
-    known, row = Aims(), TargetRow("b", "One", "it cannot")
-    for mark in "xyz":
-        known.learn(mark, [row])
-    assert not known.of("x") and known.of("y") and known.of("z") == (Target("One", lacks="it cannot"),)
+    view, row = dict(VIEW), TargetRow("b", "One", "it cannot")
+    for mark in "xyxz":
+        view = aims.told(view, mark, [row])
+    assert not aims.known(view, "y") and aims.known(view, "x") and aims.known(view, "z") == (Target("One", lacks="it cannot"),)
+    assert view["side"] == "b" and VIEW == {"side": "b", "at": 0}

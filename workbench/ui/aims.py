@@ -1,37 +1,31 @@
 """What Export's Check found out about targets, as the linter's evidence, so that the lines under the editors say it too.
 
-Knows nothing of layout. Kept by the print of what was checked: nothing is said of a prompt that was edited since.
+Knows nothing of layout. A session keeps it by the print of what it checked: nothing is said of a prompt edited since.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 from workbench.export import TargetRow
 from workbench.lint import Target
 
-KEPT = 256  # checked prompts; a line each
+KEPT = 8  # checked prompts
+View = dict[str, Any]  # the view of the preview: what a session looks at, and here under `checked` what it was told
 
 
-class Aims:
-    """Safe to use from many threads. A print is of all fields, so equal prints are equal questions, whoever asks."""
+def told(view: View, mark: str, rows: Sequence[TargetRow]) -> View:
+    """The view with what a check said of the prompt of that print, as plain values."""
+    found = [[target.title, target.lacks, target.differs] for target in targets_of(rows)]
+    others = {k: v for k, v in (view.get("checked") or {}).items() if k != mark}
+    return {**view, "checked": dict([*others.items(), (mark, found)][-KEPT:])}
 
-    def __init__(self) -> None:
-        self._known, self._lock = OrderedDict[str, tuple[Target, ...]](), threading.Lock()
 
-    def learn(self, mark: str, rows: Sequence[TargetRow]) -> None:
-        with self._lock:
-            self._known[mark] = targets_of(rows)
-            self._known.move_to_end(mark)
-            while len(self._known) > KEPT:
-                self._known.popitem(last=False)
-
-    def of(self, mark: str) -> tuple[Target, ...]:
-        """Of what was not checked, nothing."""
-        with self._lock:
-            return self._known.get(mark, ())
+def known(view: View, mark: str) -> tuple[Target, ...]:
+    """Of what was not checked, nothing."""
+    return tuple(Target(*found) for found in (view.get("checked") or {}).get(mark, ()))
 
 
 def targets_of(rows: Sequence[TargetRow]) -> tuple[Target, ...]:

@@ -13,7 +13,7 @@ import gradio as gr
 
 from workbench.errors import WorkbenchError
 from workbench.lint import Fix
-from workbench.ui import desk, linting
+from workbench.ui import aims, desk, linting
 from workbench.ui.lint_view import lint_html
 from workbench.ui.loop import Loop
 from workbench.ui.page_view import tail_words
@@ -71,8 +71,8 @@ class Changes:
                 return {TEMPLATE[side]: desk.body_of(self.loop.bench, values[0])}
             case "fix":
                 asked = desk.read(self.loop.bench, *values)
-                known = self.loop.aims.of(asked.prints[side])
-                found = linting.whole(self.loop.bench, asked, side, view["at"], scored, known)
+                said = aims.known(view, asked.prints[side])
+                found = linting.whole(self.loop.bench, asked, side, view["at"], scored, said)
                 fix = linting.fix_of(found, str(data.get("code")), int(data.get("nth") or 0))
                 return _mended(fix, side, values) if fix else {}
         return {}
@@ -90,7 +90,7 @@ class Changes:
             return tuple(
                 lint_html(
                     side, outcomes[side], tail_words(outcomes[side], scorer.token),
-                    linting.whole(bench, asked, side, view["at"], scored, self.loop.aims.of(asked.prints[side])),
+                    linting.whole(bench, asked, side, view["at"], scored, aims.known(view, asked.prints[side])),
                     values[TEMPLATE[side]] or "",
                 )
                 for side in SIDES

@@ -5,6 +5,7 @@ Knows nothing of how a bundle is made; what does not render is a sentence in pla
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -22,11 +23,12 @@ from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgo
 from workbench.export.targets import TARGETS
 from workbench.template import split_facts
 from workbench.types import Document, Query, Text
-from workbench.ui import desk
+from workbench.ui import aims, desk
 from workbench.ui.export_view import files_html, offers_html, targets_html, working_html
 from workbench.ui.figures import sentence
 from workbench.ui.loop import Loop
-from workbench.ui.tune import Tune
+from workbench.ui.preview import View
+from workbench.ui.tune import Tune, follow
 from workbench.ui.widgets import LIVE, SCORE, panel
 
 KEPT = 4  # checked prompts, so that another target of one is there at once
@@ -74,12 +76,19 @@ class Export:
                 bench, asked.variants[side], asked.query, asked.rows, synthetic=synthetic, grades=_grades(asked)
             )
             done = self.checked[_key(asked, side, synthetic)] = (out, compatibility(bench, out))
-            self.loop.aims.learn(asked.prints[side], done[1])
             while len(self.checked) > KEPT:
                 self.checked.popitem(last=False)
             yield self._whole(side, target, done, values[0])
         except WorkbenchError as error:
             yield _refused(error)
+
+    def on_told(self, side: str, synthetic: bool, view: View, *values: Any) -> Any:
+        """The preview's view, which now knows what the check said of this prompt, for the linter. (view)"""
+        with contextlib.suppress(WorkbenchError):
+            asked = desk.read(self.loop.bench, *values)
+            if (done := self.checked.get(_key(asked, side, synthetic))) is not None:
+                return aims.told(view, asked.prints[side], done[1])
+        return gr.skip()
 
     def _whole(self, side: str, target: str, done: Checked, model: str) -> tuple[Any, ...]:
         out, rows = done
@@ -159,4 +168,7 @@ def build(loop: Loop, tune: Tune, tab: gr.Tab) -> None:
     fields, shown = [side, target, synthetic, *tune.fields], [files, archive, template]
     for event in (tab.select, side.input, target.input, synthetic.input):
         event(export.on_look, fields, shown, **LIVE)
-    check.click(export.on_check, fields, shown, **SCORE)
+    checked = check.click(export.on_check, fields, shown, **SCORE)
+    view = tune.prompt.view
+    told = checked.then(export.on_told, [side, synthetic, view, *tune.fields], view, **LIVE)
+    follow(loop, tune, told)

@@ -21,8 +21,7 @@ from workbench.scenario import Scenario, read_scenario
 from workbench.scorers import Explains
 from workbench.store import Store
 from workbench.types import Encoding, Text
-from workbench.ui import desk, linting, looking, preview
-from workbench.ui.aims import Aims
+from workbench.ui import aims, desk, linting, looking, preview
 from workbench.ui.charts import scatter_html
 from workbench.ui.figures import count, esc, sentence
 from workbench.ui.lint_view import lint_html
@@ -61,12 +60,11 @@ class Loop:
     quota: Quota = field(default_factory=Quota)  # of uploads, by session
     floors: Floors = field(default_factory=Floors)  # noise, by model
     shelf: Shelf = field(default_factory=Shelf)  # the files of pictures and clips, under their limit
-    aims: Aims = field(default_factory=Aims)  # what targets make of prompts that were checked, by print
 
     # ------------------------------------------------------------ opening
     def on_scenario(self, name: str | None, model: str, view: View = START) -> tuple[Any, ...]:
         """(look, query, query parts, query media, items, tray, template A, instruction A, template B, instruction B, view)"""
-        view = {**START, **{k: view[k] for k in ("tab", "glyphs") if k in view}}
+        view = {**START, **{k: view[k] for k in ("tab", "glyphs", "checked") if k in view}}
         try:
             own = desk.body_of(self.bench, model)
             if not name:
@@ -118,8 +116,8 @@ class Loop:
         same = asked.prints["a"] == asked.prints["b"]
         for side in SIDES:
             body = bodies[side]
-            known = self.aims.of(asked.prints[side])
-            found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored, known)
+            said = aims.known(view, asked.prints[side])
+            found = linting.quick(self.bench, asked, side, view["at"], outcomes[side], scored, said)
             out.append(head_html(side, lines_changed(body, own), counts[side], counts["a"], same))
             out.append(lint_html(side, outcomes[side], tail_words(outcomes[side], scorer.token), found, body))
         head, body = preview.draw(preview.Look(self.bench, asked, view, outcomes), fresh)

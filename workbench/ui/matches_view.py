@@ -43,8 +43,8 @@ def _row(match: Mapping[str, JSON], most: float, token: Token) -> str:
 
 
 def _shown(token: str) -> str:
-    """A blank is a token too."""
-    return token if token.strip() else token.replace(" ", "␣").replace("\n", "↵") or "␣"
+    """Blanks and newlines are seen, as in the prompt."""
+    return token.replace(" ", "·").replace("\n", "↵")
 
 
 def _place(match: Mapping[str, JSON]) -> str:
