@@ -8,7 +8,7 @@
   const on = () => localStorage.getItem('live') !== 'off';
   const last = () => document.querySelector('#verdict [data-ms]');
   const quick = () => last()?.dataset.local === 'yes' && Number(last().dataset.ms) < QUICK;
-  let key = 0, answered = 0, timer = 0, composing = false;
+  let key = 0, answered = 0, timer = 0, composing = false, clicked = false;
 
   const show = () => {
     const pill = button(), pressed = String(on());
@@ -24,7 +24,7 @@
     if (Date.now() - key > 5000 && !document.querySelector('#stale [data-stale]')) answered = key; // it changed nothing
     if (!document.querySelector('#stale [data-stale]') || !quick() || document.querySelector('#verdict .run,[data-broken]')) return;
     answered = key;
-    window.scoredBy = 'live'; // the history keeps the last of several such runs
+    window.scoredBy = clicked ? 'hand' : 'live'; // of runs that follow typing the history keeps the last
     document.getElementById('score')?.click();
   };
   const byHand = (event) => { if (event.isTrusted) window.scoredBy = 'hand'; };
@@ -33,12 +33,14 @@
   const typed = (event) => {
     if (!event.target.closest?.(FIELDS) || (event.type === 'keydown' && (event.ctrlKey || event.metaKey))) return;
     key = Date.now();
+    clicked = false;
     attempt();
   };
   for (const name of ['keydown', 'input', 'paste', 'cut', 'drop']) document.addEventListener(name, typed, true);
   document.addEventListener('click', (event) => {
     if (!event.target.closest?.(WRITES)) return;
     key = Date.now();
+    clicked = true;
     attempt();
   }, true);
   document.addEventListener('compositionstart', () => { composing = true; }, true);

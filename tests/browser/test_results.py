@@ -187,16 +187,20 @@ def test_live_scores_after_the_last_key(open_page: Open) -> None:
         "setInterval(() => { const said = document.querySelector('#verdict [data-ms]'); if (said) said.dataset.ms = '20' }, 50)"
     )
     page.evaluate("window.pressed = 0; document.getElementById('score').addEventListener('click', () => { window.pressed += 1 })")
+    live = list[bool]()  # per request, whether it says that nobody asked for the score
+    page.on("request", lambda r: live.append(r.headers.get("x-workbench-live") == "1"))
     box = field(page, "instruction-b")
     box.fill("")
     box.press_sequentially("Only the direction matters.", delay=20)
     page.wait_for_function("window.pressed > 0", timeout=PATIENCE)
     scored(page)
-    assert box.input_value() == "Only the direction matters."
+    assert box.input_value() == "Only the direction matters." and any(live)
+    live.clear()
     pressed = page.evaluate("window.pressed")
     page.locator("#side-b [data-do=keep]").click()  # what a click writes is followed like what is typed
     page.wait_for_function(f"window.pressed > {pressed}", timeout=PATIENCE)
     scored(page)
+    assert live and not any(live)  # a run of its own in the history
     switch.click()
     expect(switch).to_have_attribute("aria-pressed", "false")
     box.press_sequentially(" Or not.")
