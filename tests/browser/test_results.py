@@ -195,9 +195,9 @@ def test_live_scores_after_the_last_key(open_page: Open) -> None:
     page.wait_for_function("window.pressed > 0", timeout=PATIENCE)
     scored(page)
     assert box.input_value() == "Only the direction matters." and any(live)
-    live.clear()
     pressed = page.evaluate("window.pressed")
     page.locator("#side-b [data-do=keep]").click()  # what a click writes is followed like what is typed
+    live.clear()
     page.wait_for_function(f"window.pressed > {pressed}", timeout=PATIENCE)
     scored(page)
     assert live and not any(live)  # a run of its own in the history
