@@ -345,5 +345,5 @@ def test_a_late_answer_is_drawn_again(loop: Loop, values: list[Any]) -> None:
     now = loop.on_preview(view, {}, *values)
     assert all(isinstance(part, dict) for part in loop.on_settled(now[6], view, {}, *values))  # nothing to draw
     late = loop.on_preview(VIEW, {}, *values)  # of the tab that was open before
-    assert loop.on_settled(late[6], view, {}, *values) == now[6:8]
+    assert loop.on_settled(late[6], view, {}, *values) == now[6:9]
     assert loop.on_settled(now[6], view, {}, *values[:-1], "three")[1] != now[7]  # of what was typed before

@@ -121,8 +121,7 @@ class Loop:
         return (*out, head, gr.skip() if body is None else body, stale_html(asked.prints, scored))
 
     def on_stale(self, scored: dict[str, Any], *values: Any) -> str:
-        """Which sides changed since they were scored. Asked again after every preview and every run: where these overlap, the one
-        that ends last has looked at fields or scores that are past."""
+        """Which sides changed since they were scored. Asked again after every run: it may have ended with fields that are past."""
         try:
             return stale_html(desk.read(self.bench, *values).prints, scored)
         except WorkbenchError:
@@ -134,12 +133,16 @@ class Loop:
             view = looking.turned(self.bench, desk.read(self.bench, *values), view, event._data or {}, scored)
         return (view, *self.on_preview(view, scored, *values, fresh=True))
 
-    def on_settled(self, head: str, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, Any]:
-        """(preview's head, preview), drawn again where `head` is the late answer to fields or a place that are past."""
-        with contextlib.suppress(WorkbenchError):
-            if preview.mark(desk.read(self.bench, *values), view) not in (head or ""):
-                return self.on_preview(view, scored, *values, fresh=True)[6:8]
-        return gr.skip(), gr.skip()
+    def on_settled(self, head: str, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, Any, Any]:
+        """(preview's head, preview, stale) as the fields are now: where previews and runs overlap, the one that answers last may
+        have looked at what is past. The preview is drawn again only where `head` belongs to such fields or such a place."""
+        try:
+            asked = desk.read(self.bench, *values)
+        except WorkbenchError:
+            return gr.skip(), gr.skip(), gr.skip()
+        if preview.mark(asked, view) not in (head or ""):
+            return self.on_preview(view, scored, *values, fresh=True)[6:9]  # type: ignore[return-value]
+        return gr.skip(), gr.skip(), stale_html(asked.prints, scored)
 
     # ------------------------------------------------------------ scoring
     def on_rank(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
