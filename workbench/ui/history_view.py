@@ -62,7 +62,7 @@ def _told(head: JSON) -> str:
 def _metric(head: JSON) -> str:
     if not (ndcg := head["ndcg"]):
         return ""
-    drawn = " ".join(f'<b class="in-{s}">{f"{v:.2f}".removeprefix("0")}</b>' for s, v in ndcg.items())
+    drawn = " ".join(f'<b class="in-{s}">{s.upper()} {f"{v:.2f}".removeprefix("0")}</b>' for s, v in ndcg.items())
     return f'<span title="nDCG@5">{drawn}</span>'
 
 

@@ -52,7 +52,7 @@ class Inspector:
             )
             return (title, *self._pair(request, asked, at), "")
         except WorkbenchError as error:
-            return inspector_view.title_html("", ""), f'<p class="error" role="alert">{sentence(error)}</p>', "", ""
+            return inspector_view.title_html("", ""), f'<p class="error" data-say="alert">{sentence(error)}</p>', "", ""
 
     def on_halt(self, request: gr.Request) -> None:
         """Whatever this session still asks why is over."""

@@ -152,7 +152,7 @@ class Loop:
             asked = desk.read(self.bench, *values)
             scorer = self.bench.pool.get(values[0])
             doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
-            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(6))
+            yield f'<span class="run" data-say="status">{doing} …</span>', *(gr.skip() for _ in range(6))
             for run, said in Keeper(self.bench, self.store).keeping(request, asked, desk.runs(self.bench, asked, stop)):
                 run = replace(run, floor=self.floors.of(scorer), local=not isinstance(scorer, Explains))
                 yield (
@@ -161,7 +161,7 @@ class Loop:
                 )  # fmt: skip
             yield *(gr.skip() for _ in range(5)), status_html(scorer), gr.skip()
         except WorkbenchError as error:
-            yield f'<span class="error" role="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
+            yield f'<span class="error" data-say="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
         finally:
             ended()
 
@@ -184,7 +184,7 @@ class Loop:
         worker.start()
         while worker.is_alive():
             worker.join(0.25)
-            note = f'<span class="run" role="status">opening {esc(name)} … {esc(box["said"])}</span>'
+            note = f'<span class="run" data-say="status">opening {esc(name)} … {esc(box["said"])}</span>'
             yield gr.skip(), gr.skip(), note, "", *(gr.skip() for _ in range(5))
         if error := box.get("error"):
             status = status_html(self.bench.pool.get(current))

@@ -101,7 +101,7 @@ class Keeper:
         try:
             self.store.add(entry_of(self.bench, owner_of(request), asked, run))
         except (WorkbenchError, ValueError) as error:  # ValueError: a number that JSON has no word for
-            return f' <span class="flag" role="alert">Not in the history: <span translate="no">{esc(error)}</span></span>'
+            return f' <span class="flag" data-say="alert">Not in the history: <span translate="no">{esc(error)}</span></span>'
         return ""
 
 
