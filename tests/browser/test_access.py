@@ -30,7 +30,7 @@ UNMARKED = """() => {
   const sides = {a: colour('a'), b: colour('b')};
   probe.remove();
   const says = (text, side) => new RegExp(`(^|[^\\\\w.])${side.toUpperCase()}([^\\\\w]|$)`).test(text ?? '');
-  const words = (element) => [element.innerText ?? element.textContent, element.getAttribute('aria-label')].join(' ');
+  const words = (element) => [element.innerText ?? element.textContent, getComputedStyle(element, '::before').content].join(' ');
   const marked = (element, side) => {
     const cell = element.closest('td,th'), table = element.closest('table');
     if (cell && table && says(table.rows[0].cells[cell.cellIndex]?.textContent, side)) return true;

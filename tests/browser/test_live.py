@@ -21,7 +21,7 @@ def score(page: Page) -> int:
     """Presses Score, waits for that run's own verdict, and returns its milliseconds."""
     page.evaluate("document.querySelector('#verdict [data-ms]').dataset.old = '1'")
     page.locator("#score").click()
-    page.wait_for_function("document.querySelector('#verdict [data-ms]:not([data-old])')", timeout=PATIENCE)
+    page.wait_for_function("document.querySelector('#verdict [data-ms]:not([data-old])')", timeout=3 * PATIENCE)
     scored(page)
     return measured(page)
 
@@ -43,11 +43,11 @@ def test_live_goes_by_the_time_that_the_last_run_took(open_page: Open) -> None:
     scored(page)
     page.locator("[data-live-switch]").click()
     page.locator("[data-toggle=paste]").click()
-    rows = "\n".join(f"a red star\tdocument number {i} {'about a star ' * 60}" for i in range(100))
+    rows = "\n".join(f"a red star\tdocument number {i} {'about a star ' * 60}" for i in range(40))
     field(page, "paste").fill(rows)
     page.locator("#paste-go").click()
-    expect(page.locator("#tray .tray-count")).to_contain_text("100", timeout=PATIENCE)
-    assert score(page) >= QUICK  # 200 long pairs, none of them known
+    expect(page.locator("#tray .tray-count")).to_contain_text("40", timeout=PATIENCE)
+    assert score(page) >= QUICK  # 80 long pairs, none of them known
     page.locator("[data-live-switch]").click()
     expect(page.locator("[data-live-switch]")).to_have_attribute("data-waits", "")
     pressed = page.evaluate("window.pressed")

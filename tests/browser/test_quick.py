@@ -1,7 +1,8 @@
 """How long the page takes until it can be used, on two cores that nobody else computes on.
 
-Where others do, seconds on the clock stretch. By how much is measured in the same load and by the kernel: the time that the thread
-which draws the page computed, and the time it stood ready and waited for a core. A page that waits for anything else is not excused.
+Where others do, seconds on the clock stretch. By how much is measured in the same load and by the kernel: the time that the
+thread which draws the page computed, and the time it stood ready and waited for a core. A page that waits for anything else is
+not excused.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def renderers() -> set[int]:
 
 
 def shares(pids: set[int]) -> tuple[float, float]:
-    """(computed, waited for a core) by these processes' first threads, in seconds: kernel, Documentation/scheduler/sched-stats.rst."""
+    """(computed, waited for a core) by these processes' first threads, in seconds (Linux, scheduler/sched-stats.rst)."""
     computed, waited = 0, 0
     for pid in pids:
         run, wait, _ = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()

@@ -121,7 +121,7 @@ class Loop:
         return (*out, head, gr.skip() if body is None else body, stale_html(asked.prints, scored))
 
     def on_stale(self, scored: dict[str, Any], *values: Any) -> str:
-        """Which sides changed since they were scored. Asked again after every run: it may have ended with fields that are past."""
+        """Which sides changed since they were scored. Asked again after every run: it may end with fields that are past."""
         try:
             return stale_html(desk.read(self.bench, *values).prints, scored)
         except WorkbenchError:
@@ -141,7 +141,7 @@ class Loop:
         except WorkbenchError:
             return gr.skip(), gr.skip(), gr.skip()
         if preview.mark(asked, view) not in (head or ""):
-            return self.on_preview(view, scored, *values, fresh=True)[6:9]  # type: ignore[return-value]
+            return self.on_preview(view, scored, *values, fresh=True)[6:9]
         return gr.skip(), gr.skip(), stale_html(asked.prints, scored)
 
     # ------------------------------------------------------------ scoring

@@ -65,6 +65,6 @@ def barred_html(why: str, labels: Sequence[str]) -> str:
         return ""
     named = ", ".join(esc(shorten(label, 28)) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
     return (
-        f'<p class="silent barred" data-say="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be scored '
-        f"with this template ({named}): {esc(why)}.</p>"
+        f'<p class="silent barred" data-say="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be '
+        f"scored with this template ({named}): {esc(why)}.</p>"
     )
