@@ -24,6 +24,7 @@ NAMES = {
     "template.jinja": "a file",
     "Qwen/Qwen3-VL-Reranker-2B": "a model",
     r"\|(?:image|video|vision)_?\w*\|>|": "a pattern",
+    r"""\bdata:[^,\s\"']{0,200},[^\s\"'""": "a pattern",
     "nDCG@5": "a metric",
     "nDCG@{}": "a metric",
     "{} {} outside what {} knows": "its verb is put in: it stands in the catalog with `is` and with `are`",
