@@ -54,6 +54,6 @@ def test_names_have_room_at_twice_the_size(open_page: Open) -> None:
     outer, inner = prompt.bounding_box(), tail.bounding_box()
     assert outer and inner and inner["width"] > 0.9 * outer["width"]  # it lies over a whole line, never over half of one
     page.get_by_role("tab", name="Documents").click()
-    names = page.locator("#rows .d-row .d-part .ell")
+    names = page.locator("#rows .d-row .d-label")
     expect(names.first).to_be_visible(timeout=PATIENCE)
     assert names.evaluate_all("all => all.filter(n => n.scrollWidth > n.clientWidth + 1).map(n => n.textContent)") == []
