@@ -196,6 +196,10 @@
       for (const one of some) found.push(...await under(one));
     }
   };
+  window.folderOf = (transfer) => { // a promise of what lies in it; null where only files were dropped. Asked at once, or it is gone.
+    const entries = [...transfer.items].map((i) => i.webkitGetAsEntry?.()).filter(Boolean);
+    return entries.some((e) => e.isDirectory) ? Promise.all(entries.map(under)).then((found) => found.flat()) : null;
+  };
   document.addEventListener('dragover', (event) => {
     if (!open()) return;
     if (dragged) {
@@ -225,12 +229,12 @@
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     const into = event.target.closest?.('#rows [data-pick=part]'), files = [...event.dataTransfer.files];
-    const entries = [...event.dataTransfer.items].map((i) => i.webkitGetAsEntry?.()).filter(Boolean);
+    const folder = into ? null : window.folderOf(event.dataTransfer);
     if (into) {
       into.classList.remove('into');
       change({do: 'into', id: into.dataset.id});
       send('rows-part', files);
-    } else if (entries.some((e) => e.isDirectory)) send('rows-folder', (await Promise.all(entries.map(under))).flat());
+    } else if (folder) send('rows-folder', await folder);
     else send('rows-files', files);
   });
   document.addEventListener('paste', (event) => {

@@ -167,9 +167,11 @@
     if (node.nodeType !== 1 || tag === 'SCRIPT' || tag === 'STYLE') return;
     const mark = node.getAttribute('translate');
     const here = mark === 'yes' || (on && mark !== 'no');
-    if (here || (on && (tag === 'INPUT' || tag === 'TEXTAREA'))) attributes(node); // a field's name and hint are ours
+    const hint = on && (tag === 'INPUT' || tag === 'TEXTAREA'); // a field's name and hint are ours
+    if (here || hint || node.hasAttribute('data-ours')) attributes(node);
     if (!here || shut(node)) { // nothing in it but what says that it is ours
       for (const own of node.querySelectorAll('[translate=yes]')) walk(own, true);
+      for (const own of node.querySelectorAll('[data-ours]')) attributes(own); // a hint of ours on foreign text
       return;
     }
     if (node.className === 'said' && said(node)) return;
@@ -193,7 +195,7 @@
         } else for (const child of record.addedNodes) if (child.isConnected && child.nodeType === 1) walk(child, false);
       } else if (record.type === 'characterData') {
         if (node.parentElement && open(node.parentElement) && !before.get(node)?.said) text(node);
-      } else if (open(node) || (node.matches('input,textarea') && open(node.parentElement))) attribute(node, record.attributeName);
+      } else if (open(node) || node.hasAttribute('data-ours') || (node.matches('input,textarea') && open(node.parentElement))) attribute(node, record.attributeName);
     }
     observer.takeRecords(); // what was just written is no news
   });
@@ -223,6 +225,7 @@
       back(document.body);
     }
     pill();
+    document.dispatchEvent(new Event('language'));
   };
   document.addEventListener('click', (event) => {
     if (!event.target.closest?.('[data-language-switch]')) return;
@@ -231,6 +234,7 @@
     if (url.searchParams.has('lang')) { url.searchParams.delete('lang'); history.replaceState(null, '', url); }
     speak(!chinese);
   });
+  window.translated = (text) => (chinese ? spaced(text) : null) ?? text;
   const begin = () => {
     speak(wanted());
     new MutationObserver((_, own) => { // the bar comes with Gradio's first drawing

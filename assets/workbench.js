@@ -94,13 +94,14 @@
     event.preventDefault();
     at('documents')?.classList.toggle('dropping', Boolean(tray(event)));
   });
-  document.addEventListener('drop', (event) => {
+  document.addEventListener('drop', async (event) => {
     at('documents')?.classList.remove('dropping');
     if (!event.dataTransfer?.files.length) return;
     event.preventDefault();
     if (!tray(event) || !input()) return;
-    const files = new DataTransfer();
-    for (const file of event.dataTransfer.files) files.items.add(file);
+    const files = new DataTransfer(), dropped = [...event.dataTransfer.files], folder = window.folderOf(event.dataTransfer);
+    const found = (await folder)?.filter((file) => !file.name.startsWith('.')) ?? dropped; // what file managers leave in folders
+    for (const file of found) files.items.add(file);
     input().files = files.files;
     input().dispatchEvent(new Event('change', {bubbles: true}));
   });

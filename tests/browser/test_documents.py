@@ -169,6 +169,36 @@ def test_a_row_is_built_from_parts_and_a_clip_says_how_it_is_sampled(listed: Pag
     expect(listed.locator("#tray .th-more")).to_have_text("+1", timeout=PATIENCE)
 
 
+DROP_FOLDER = """([target, picture]) => {
+  const bytes = Uint8Array.from(atob(picture), c => c.charCodeAt(0));
+  const file = (name, ...parts) => ({isFile: true, isDirectory: false, file: (done) => done(new File(parts, name))});
+  const folder = (...batches) => ({isFile: false, isDirectory: true, createReader: () => {
+    const left = [...batches];  // a browser hands a folder out in parts, and at the end an empty one
+    return {readEntries: (done) => done(left.shift() ?? [])};
+  }});
+  const below = folder([file('b.png', bytes)], [file('c.txt', 'one text\\nof two lines')]);
+  const whole = folder([file('a.txt', 'first'), below], [file('.DS_Store', 'x')]);
+  DataTransferItem.prototype.webkitGetAsEntry = () => whole;
+  const kept = new DataTransfer();
+  kept.items.add(new File([], 'folder'));
+  document.querySelector(target).dispatchEvent(new DragEvent('drop', {bubbles: true, cancelable: true, dataTransfer: kept}));
+}"""
+
+
+def test_a_dropped_folder_becomes_rows_by_name(listed: Page) -> None:
+    listed.evaluate(DROP_FOLDER, ["#rows", base64.b64encode(PNG.read_bytes()).decode()])
+    expect(rows(listed)).to_have_count(EXPECTED + 3, timeout=PATIENCE)
+    expect(rows(listed).nth(EXPECTED).locator("textarea")).to_have_value("first")
+    expect(rows(listed).nth(EXPECTED + 1)).to_contain_text("b.png")
+    expect(rows(listed).nth(EXPECTED + 2).locator("textarea")).to_have_value("one text\nof two lines")
+    expect(listed.locator("#rows-said")).to_contain_text("1 hidden file left out")
+    expect(listed.locator("#rows .d-row.bad")).to_have_count(0)
+    listed.get_by_role("tab", name="Tune").click()
+    expect(listed.locator("#tray .doc-row")).to_have_count(EXPECTED + 3, timeout=PATIENCE)
+    listed.evaluate(DROP_FOLDER, ["#tray", base64.b64encode(PNG.read_bytes()).decode()])
+    expect(listed.locator("#tray .doc-row")).to_have_count(EXPECTED + 7, timeout=PATIENCE)  # here each line is a document
+
+
 def test_text_pasted_anywhere_becomes_rows(listed: Page) -> None:
     listed.evaluate(
         """() => {

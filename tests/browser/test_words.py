@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import PATIENCE, Open, opened_pages
+from tests.browser.conftest import PATIENCE, ROOT, Open, opened_pages
 
+CATALOG: dict[str, str] = json.loads((ROOT / "assets" / "words.zh.json").read_text(encoding="utf-8"))
 Keep = Callable[[Page, str], None]
 TABS = "#tabs > .tab-wrapper .tab-container:not(.visually-hidden) [role=tab]"
 FOREIGN = ("Score", "3 of 9 moved", "is empty. Add it again.", "no documents")
@@ -32,7 +33,7 @@ VISIBLE_TEXT = """() => {
 EVERYTHING = """() => {
   const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
-    const not = 'script,style,[data-language-switch],#verdict,.tile';
+    const not = 'script,style,[data-language-switch],#verdict,.tile,.announcer';
     if (!walk.currentNode.parentElement.closest(not)) found.push(walk.currentNode.nodeValue);
   }
   for (const one of document.querySelectorAll('[title],[aria-label],[placeholder]'))
@@ -128,6 +129,36 @@ def test_foreign_text_stays_as_it_is(chinese: Page) -> None:
     boxes = page.locator("#documents-tab [data-row] textarea")
     expect(boxes).to_have_count(len(FOREIGN), timeout=PATIENCE)
     assert [boxes.nth(i).input_value() for i in range(len(FOREIGN))] == list(FOREIGN)
+
+
+def test_menus_of_ours_are_chinese_and_still_choose(chinese: Page) -> None:
+    page = chinese
+    field = page.locator("#scenario input")
+    expect(field).to_have_value(CATALOG["Flip: one detail or all of them"])
+    expect(page.locator("#target input")).to_have_value(CATALOG["as the reference"])
+    titles = {json.loads(p.read_text(encoding="utf-8"))["title"] for p in (ROOT / "assets" / "scenarios").glob("*.json")}
+    field.click()
+    entries = page.locator("#scenario [role=option]")
+    expect(entries).to_have_count(len(titles))
+    drawn = [text.replace("✓", "").strip() for text in entries.all_inner_texts()]
+    assert set(drawn) == {CATALOG[title] for title in titles}
+    entries.filter(has_text=CATALOG["Motion: what moves left"]).click()
+    expect(page.locator("#query textarea, #query input").first).to_have_value("a blue star moving left", timeout=PATIENCE)
+    expect(field).to_have_value(CATALOG["Motion: what moves left"])
+    page.locator("[data-language-switch]").click()
+    expect(field).to_have_value("Motion: what moves left")
+    expect(page.locator("#model input")).not_to_have_value("")
+
+
+def test_hints_of_ours_on_foreign_text_are_chinese(chinese: Page) -> None:
+    page = chinese
+    tail = page.locator("#prompt .tail")
+    expect(tail).to_have_attribute("title", CATALOG["the last ids"])
+    for field in ("query", "paste", "history-find"):
+        hint = page.locator(f"#{field} :is(textarea, input)").first
+        assert hint.count() == 0 or re.search(r"[\u4e00-\u9fff]", hint.get_attribute("placeholder") or ""), field
+    page.locator("[data-language-switch]").click()
+    expect(tail).to_have_attribute("title", "the last ids")
 
 
 def test_the_switch_is_remembered_and_exact(open_page: Open) -> None:

@@ -249,3 +249,15 @@ def _labels(node: ast.Call) -> Iterator[ast.expr]:
     yield from (k.value for k in node.keywords if k.arg in SAID and isinstance(k.value, ast.Constant | ast.JoinedStr))
     if called in BUTTONS:
         yield from (a for a in node.args if isinstance(a, ast.Constant | ast.JoinedStr))
+
+
+# ---------------------------------------------------------------- everything
+def written(every: list[Source]) -> set[str]:
+    """Every string that the source holds or can put together, blanks counted as one: far more than is ever shown."""
+    found = set[str]()
+    for source in every:
+        for scope, names in scopes(source.tree):
+            for node in ast.walk(scope):
+                if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.Call):
+                    found.update(" ".join(text.split()) for text in readings(node, names) if WORDY.search(text))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from workbench.types import Document, Image, Text, Video
 from workbench.ui import desk, edits
 from workbench.ui.documents_handlers import Documents
 from workbench.ui.documents_view import PAGE
+from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
 from workbench.ui.quota import Quota
 from workbench.ui.rows import content_of, face_of, parts_of, plain_rows, row_of
@@ -226,6 +228,17 @@ def test_a_session_may_send_so_much_and_is_told(bench: Bench, tmp_path: Path) ->
     Uploads(loop).on_leave(request("one"))
     (tmp_path / "b.png").write_bytes(PNG.read_bytes())
     assert not take([], upload(loop, [tmp_path / "b.png"], "one"), [])[0][0]["error"]
+
+
+def test_what_is_pasted_counts_as_what_is_sent(bench: Bench, tmp_path: Path) -> None:
+    url = "data:image/png;base64," + base64.b64encode(PNG.read_bytes()).decode()
+    body = json.dumps({"query": "q", "documents": [[{"type": "image_url", "image_url": {"url": url}}], "a text of no account"]})
+    intake = Intake(Loop(bench, tmp_path, quota=Quota(len(url) + 10)))
+    assert len(intake.on_paste(body, [], request("one"))[0]) == 2
+    _, _, said, *_ = intake.on_paste(body, [], request("one"))
+    assert "error" in said and "the paste" in said and "--upload-quota" in said
+    assert len(intake.on_paste("a line\nand another: data:, of no kind", [], request("one"))[0]) == 2
+    assert len(intake.on_paste(body, [], request("two"))[0]) == 2
 
 
 def test_there_may_be_so_many_rows_and_the_rest_is_told(tab: Documents) -> None:

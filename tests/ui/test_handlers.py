@@ -115,6 +115,9 @@ def test_what_is_stale_is_asked_of_the_fields_as_they_are(loop: Loop, values: li
     scored = list(loop.on_rank(request(), *values))[-2][3]
     assert loop.on_stale(scored, *values) == ""
     assert 'data-stale="b"' in loop.on_stale(scored, *values[:-1], "three")
+    assert 'data-stale="b"' in loop.on_settled("", VIEW, scored, *values[:-1], "three")[2]
+    drawn = loop.on_preview(VIEW, scored, *values)[6]
+    assert loop.on_settled(drawn, VIEW, scored, *values)[2] == ""
     assert 'data-stale="a b"' in loop.on_stale(scored, values[0], values[1], "another query", *values[3:])
 
 
@@ -195,14 +198,14 @@ def test_uploads(loop: Loop, tmp_path: Path) -> None:
 def test_a_paste_fills_the_fields(loop: Loop, values: list[Any]) -> None:
     intake = Intake(loop)
     items, _, said, look, query, _, _, instruction, template = intake.on_paste(
-        json.dumps({"query": "q", "documents": ["x"], "instruction": "i"}), values[4]
+        json.dumps({"query": "q", "documents": ["x"], "instruction": "i"}), values[4], request()
     )
     assert (
         (len(items), query, instruction, look) == (1, "q", "i", "") and "/rerank" in said and isinstance(template, dict)
     )
-    items = intake.on_paste("one\ntwo", values[4])[0]
+    items = intake.on_paste("one\ntwo", values[4], request())[0]
     assert len(items) == 4  # documents alone are put behind the others
-    assert "error" in intake.on_paste("{", values[4])[2]
+    assert "error" in intake.on_paste("{", values[4], request())[2]
 
 
 # ---------------------------------------------------------------- export and the page
@@ -343,7 +346,7 @@ def test_long_prompts_are_not_counted_at_every_key(loop: Loop, values: list[Any]
 def test_a_late_answer_is_drawn_again(loop: Loop, values: list[Any]) -> None:
     view = loop.on_view(event(do="tab", tab="diff"), VIEW, {}, *values)[0]
     now = loop.on_preview(view, {}, *values)
-    assert all(isinstance(part, dict) for part in loop.on_settled(now[6], view, {}, *values))  # nothing to draw
+    assert all(isinstance(part, dict) for part in loop.on_settled(now[6], view, {}, *values)[:2])  # nothing to draw
     late = loop.on_preview(VIEW, {}, *values)  # of the tab that was open before
-    assert loop.on_settled(late[6], view, {}, *values) == now[6:8]
+    assert loop.on_settled(late[6], view, {}, *values) == now[6:9]
     assert loop.on_settled(now[6], view, {}, *values[:-1], "three")[1] != now[7]  # of what was typed before

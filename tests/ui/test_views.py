@@ -115,7 +115,7 @@ def test_counts_add_up_and_unknown_segments_are_said() -> None:
 def test_a_cut_is_drawn_where_it_is_cut() -> None:
     whole = encoding()
     cut = Encoding(whole.pair, whole.token_ids[:-2], whole.spans[:-2], cut=Cut(7, whole.token_ids[-2:], (17, 19), True))
-    assert '<span class="document cut" title="cut: the model does not see this">D</span>' in draw(cut)
+    assert '<span class="document cut" data-ours title="cut: the model does not see this">D</span>' in draw(cut)
     assert "2 tokens cut, the suffix too" in prompt_view.budget_html(cut, 100)
 
 

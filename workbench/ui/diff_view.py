@@ -203,6 +203,6 @@ def _id(chip: Chip) -> str:
     shown = words(bare(chip.text) if chip.special else chip.text, True)
     ids = f"{chip.ids[0]} ×{chip.times}" if chip.times > 1 else " ".join(map(str, chip.ids))
     return (
-        f'<span class="id{" special" * chip.special}" title="token {chip.at}" translate="no">'
+        f'<span class="id{" special" * chip.special}" title="token {chip.at}" data-ours translate="no">'
         f"{shown}<small>{ids}</small></span>"
     )

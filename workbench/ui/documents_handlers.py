@@ -91,11 +91,11 @@ class Documents:
         return *self._changed(items, after, undo, page, model, said), [batch["key"] for batch in incoming]
 
     def on_paste(
-        self, event: gr.EventData, items: list[Item], undo: list[edits.Change], page: int, model: str
+        self, event: gr.EventData, items: list[Item], undo: list[edits.Change], page: int, model: str, request: gr.Request
     ) -> tuple[Any, ...]:
         """Text pasted anywhere in the tab. (…, look, query, query parts, query media, instruction B, template B)"""
         data = event._data if isinstance(event._data, dict) else {}
-        after, _, said, *filled = Intake(self.loop).on_paste(str(data.get("text", "")), items)
+        after, _, said, *filled = Intake(self.loop).on_paste(str(data.get("text", "")), items, request)
         if not isinstance(after, list):
             return self.skip, self.skip, self.skip, self.skip, said, *filled
         page = max(len(after) - 1, 0) // PAGE
@@ -112,7 +112,7 @@ class Documents:
             names = [item["id"] for item in asked.items[part]]
             return figures_html(names, rows, bench.preview(variant, asked.query, rows), window)
         except WorkbenchError as error:
-            return f'<span class="error" role="alert">{sentence(error)}</span>'
+            return f'<span class="error" data-say="alert">{sentence(error)}</span>'
 
     # ------------------------------------------------------------ what they share
     def _changed(
@@ -127,7 +127,7 @@ class Documents:
         self, items: list[Item], undo: list[edits.Change], page: int, model: str, said: str
     ) -> tuple[Any, ...]:
         page = min(page, max(len(items) - 1, 0) // PAGE)
-        return items, undo, page, self._drawn(items, undo, page, model), f'<span role="status">{esc(said)}</span>'
+        return items, undo, page, self._drawn(items, undo, page, model), f'<span data-say="status">{esc(said)}</span>'
 
     def _drawn(self, items: Sequence[Item], undo: Sequence[edits.Change], page: int, model: str) -> str:
         bench = self.loop.bench

@@ -76,7 +76,7 @@ def _bar(listing: Listing) -> str:
         '<button type="button" class="small" data-chosen-do="remove">Delete</button></span>'
     )
     return (
-        f'<div class="d-bar"><span class="d-count" aria-live="polite">{count(len(listing.items), "row")}</span>'
+        f'<div class="d-bar"><span class="d-count" data-say="status">{count(len(listing.items), "row")}</span>'
         f'<button type="button" class="small" data-do="text">+ text</button>{picks}{chosen}<span class="grow"></span>'
         f"{twins}{undo}{clear}</div>"
     )

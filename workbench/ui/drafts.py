@@ -26,7 +26,7 @@ READ = f"""(scenario, model, kept, view) => [scenario, model, JSON.stringify({{
   draft: sessionStorage.getItem('{KEY}'), asked: new URLSearchParams(location.search).get('scenario'),
 }}), view]"""
 RESTORED = (
-    '<span class="restored" role="status">Draft restored · <button type="button" class="tool reset" data-do="clean">Reset'
+    '<span class="restored" data-say="status">Draft restored · <button type="button" class="tool reset" data-do="clean">Reset'
     "</button></span>"
 )
 TEXTS = (1, 6, 7, 8, 9)  # query, template A, instruction A, template B, instruction B in what `on_scenario` fills

@@ -125,7 +125,7 @@ def _grades(asked: desk.Asked) -> list[int | None]:
 
 
 def _refused(error: WorkbenchError) -> tuple[Any, ...]:
-    return f'<p class="error" role="alert">Nothing goes out: {sentence(error)}</p>', gr.update(**OFF), gr.update(**OFF)
+    return f'<p class="error" data-say="alert">Nothing goes out: {sentence(error)}</p>', gr.update(**OFF), gr.update(**OFF)
 
 
 def _request(asked: desk.Asked, side: str) -> bytes:

@@ -77,7 +77,7 @@ def _ids(tokens: Sequence[tuple[int, str]]) -> str:
 
 
 def working_html() -> str:
-    return '<p class="muted" role="status" style="padding:14px 16px;margin:0">Scoring the golden pairs …</p>'
+    return '<p class="muted" data-say="status" style="padding:14px 16px;margin:0">Scoring the golden pairs …</p>'
 
 
 def _file(name: str, data: bytes, about: str) -> str:

@@ -21,7 +21,7 @@ def fault_html(side: str, error: TemplateInvalid, body: str, special_tokens: Ite
     drawn = _line(lines[error.line - 1], error.column) if 0 < error.line <= len(lines) else ""
     names = " ".join(f"<code>{esc(name)}</code>" for name in (*VARIABLES, *sorted(special_tokens)))
     return (
-        f'<div class="fault" role="alert"><p class="error"><b>{side.upper()}</b> <span>{place}</span> '
+        f'<div class="fault" data-say="alert"><p class="error"><b>{side.upper()}</b> <span>{place}</span> '
         f'<span translate="no">{esc(error.message)}</span></p>{drawn}'
         f'<p class="muted"><span>There are the variables</span> <span translate="no">{names}</span></p></div>'
     )

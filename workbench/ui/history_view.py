@@ -58,7 +58,7 @@ def _told(head: JSON) -> str:
 def _metric(head: JSON) -> str:
     if not (ndcg := head["ndcg"]):
         return ""
-    drawn = " ".join(f'<b class="in-{s}">{f"{v:.2f}".removeprefix("0")}</b>' for s, v in ndcg.items())
+    drawn = " ".join(f'<b class="in-{s}">{s.upper()} {f"{v:.2f}".removeprefix("0")}</b>' for s, v in ndcg.items())
     return f'<span title="nDCG@5">{drawn}</span>'
 
 
@@ -102,7 +102,7 @@ def run_html(run: Kept, mine: bool, lost: int = 0) -> str:
         f'<span translate="no">{numbers}</span>', f"<span>{target}</span>", f"<span>{count(head['rows'], 'document')}</span>",
         f"<span>scored {count(run.times, 'time')}</span>",
     ]  # fmt: skip
-    gone = f'<p class="lost" role="status"><b>{lost}</b> <span>{LOST}</span></p>' if lost else ""
+    gone = f'<p class="lost" data-say="status"><b>{lost}</b> <span>{LOST}</span></p>' if lost else ""
     return f'{_tools(run, mine)}<p class="facts">{"".join(facts)}</p>{gone}{_query(run)}{_written(run, mine)}'
 
 

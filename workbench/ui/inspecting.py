@@ -55,7 +55,7 @@ class Inspector:
             )
             return (name, title, *self._known(request, asked, at), "", "")
         except WorkbenchError as error:
-            said = f'<p class="error" role="alert">{sentence(error)}</p>'
+            said = f'<p class="error" data-say="alert">{sentence(error)}</p>'
             return "", inspector_view.title_html("", ""), said, "", "", "", ""
 
     def on_score(self, request: gr.Request, name: str, *values: Any) -> tuple[Any, Any]:
@@ -75,7 +75,7 @@ class Inspector:
             offer = self._offer(asked, row, outcomes, results, self._past(request, asked))
             return self._sides(asked, outcomes, results), offer
         except WorkbenchError as error:
-            return f'<p class="error" role="alert">{sentence(error)}</p>', ""
+            return f'<p class="error" data-say="alert">{sentence(error)}</p>', ""
         finally:
             ended()
 

@@ -126,7 +126,7 @@ def side_html(
     if isinstance(outcome, WorkbenchError):
         return f'<div class="pair">{head}</header><p class="error">{sentence(outcome)}</p></div>'
     if waits:
-        score, labels = f'<span class="muted waits" role="status">{WAITS}</span>', ""
+        score, labels = f'<span class="muted waits" data-say="status">{WAITS}</span>', ""
     elif result is None or result.score is None:
         why = sentence(result.error) if result and result.error else "not scored"
         score, labels = f'<p class="error">{why}</p>', ""

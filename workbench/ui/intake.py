@@ -21,6 +21,7 @@ from workbench.ui.edits import place, removed
 from workbench.ui.figures import count, esc, picture_of, sentence
 from workbench.ui.loop import Loop
 from workbench.ui.page_view import look_html
+from workbench.ui.quota import pasted_bytes
 from workbench.ui.rows import Item, parts_of, plain_rows, row_of, with_text
 from workbench.ui.tray_view import gallery_html
 from workbench.ui.uploads import Uploads, fitted, take
@@ -67,7 +68,7 @@ class Intake:
         rows = [row_of(item) for file in files or () for item in uploads.items(Path(file), session)]
         good = [p for row in rows if isinstance(row, Document) for p in parts_of(row.content) if p[0] != "text"]
         bad = [row for row in rows if isinstance(row, WorkbenchError)]
-        said = "".join(f'<span class="error" role="alert">{sentence(error)}</span>' for error in bad)
+        said = "".join(f'<span class="error" data-say="alert">{sentence(error)}</span>' for error in bad)
         return [*parts, *good], self.loop.query_media([*parts, *good]), said
 
     def on_query_media(self, event: gr.EventData, parts: list[list[Any]]) -> tuple[Any, ...]:
@@ -87,7 +88,7 @@ class Intake:
             scenes = self._scenes()
             media = [self.loop.bench.library.add_file(scene.path) for scene in scenes]
         except WorkbenchError as error:
-            return f'<span class="error" role="alert">{sentence(error)}</span>', self.skip
+            return f'<span class="error" data-say="alert">{sentence(error)}</span>', self.skip
         pictures = [picture_of([part], desk.thumb(self.loop.bench)) for part in media]
         return gallery_html([scene.label for scene in scenes], pictures), True
 
@@ -101,27 +102,29 @@ class Intake:
             scene = scenes[index]
             row = desk.checked(self.loop.bench, Document("", (self.loop.bench.library.add_file(scene.path),)))
         except WorkbenchError as error:
-            return self.skip, self.skip, f'<span class="error" role="alert">{sentence(error)}</span>'
+            return self.skip, self.skip, f'<span class="error" data-say="alert">{sentence(error)}</span>'
         items, over = fitted(items, plain_rows([row], [scene.label]))
         said = over or f'added <span translate="no">{esc(scene.label)}</span>: {count(len(items), "row")}'
-        return items, self.loop.tray(items), f'<span class="ok" role="status">{said}</span>'
+        return items, self.loop.tray(items), f'<span class="ok" data-say="status">{said}</span>'
 
     def _scenes(self) -> tuple[Scene, ...]:
         return read_scenes(self.loop.scenes) if self.loop.scenes else ()
 
     # ------------------------------------------------------------ paste
-    def on_paste(self, text: str, items: list[Item]) -> tuple[Any, ...]:
+    def on_paste(self, text: str, items: list[Item], request: gr.Request) -> tuple[Any, ...]:
         """(items, tray, said, look, query, query parts, query media, instruction B, template B).
 
         Text with a query replaces what is on the screen; documents alone are put behind the others.
         """
         try:
+            if sent := pasted_bytes(text or ""):
+                self.loop.quota.take(str(request.session_hash), sent, "the paste")
             pasted = read_paste(text or "", self.loop.bench)
         except WorkbenchError as error:
             return (
                 self.skip,
                 self.skip,
-                f'<span class="error" role="alert">{sentence(error)}</span>',
+                f'<span class="error" data-say="alert">{sentence(error)}</span>',
                 *[self.skip] * 6,
             )
         rows = [desk.checked(self.loop.bench, row) for row in pasted.rows]

@@ -28,7 +28,7 @@ def lint_html(
         if not any(finding.error for finding in found):
             rows.insert(
                 0,
-                f'<div class="finding error" role="alert"><span class="said">✕ {sentence(outcome)}</span></div>',
+                f'<div class="finding error" data-say="alert"><span class="said">✕ {sentence(outcome)}</span></div>',
             )
         return f'<div data-broken="{side}" data-kind="{kind}">{_folded(rows)}</div>'
     if not any(finding.error for finding in found):
@@ -57,7 +57,7 @@ def _row(side: str, finding: Finding, template: str, nth: int) -> str:
         )
     words = said_html(finding.sentence)
     kind = "error" if finding.error else "warning"
-    role = ' role="alert"' if finding.error else ""
+    role = ' data-say="alert"' if finding.error else ""
     return (
         f'<div class="finding {kind}" data-code="{finding.code}"{role}><b class="code">{finding.code}</b>'
         f'<span class="said" title="{esc(finding.sentence)}">{words}</span>{at}{fix}</div>'

@@ -124,8 +124,7 @@ class Loop:
         return (*out, head, gr.skip() if body is None else body, stale_html(asked.prints, scored))
 
     def on_stale(self, scored: dict[str, Any], *values: Any) -> str:
-        """Which sides changed since they were scored. Asked again after every preview and every run: where these overlap, the one
-        that ends last has looked at fields or scores that are past."""
+        """Which sides changed since they were scored. Asked again after every run: it may end with fields that are past."""
         try:
             return stale_html(desk.read(self.bench, *values).prints, scored)
         except WorkbenchError:
@@ -137,12 +136,16 @@ class Loop:
             view = looking.turned(self.bench, desk.read(self.bench, *values), view, event._data or {}, scored)
         return (view, *self.on_preview(view, scored, *values, fresh=True))
 
-    def on_settled(self, head: str, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, Any]:
-        """(preview's head, preview), drawn again where `head` is the late answer to fields or a place that are past."""
-        with contextlib.suppress(WorkbenchError):
-            if preview.mark(desk.read(self.bench, *values), view) not in (head or ""):
-                return self.on_preview(view, scored, *values, fresh=True)[6:8]
-        return gr.skip(), gr.skip()
+    def on_settled(self, head: str, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, Any, Any]:
+        """(preview's head, preview, stale) as the fields are now: where previews and runs overlap, the one that answers last may
+        have looked at what is past. The preview is drawn again only where `head` belongs to such fields or such a place."""
+        try:
+            asked = desk.read(self.bench, *values)
+        except WorkbenchError:
+            return gr.skip(), gr.skip(), gr.skip()
+        if preview.mark(asked, view) not in (head or ""):
+            return self.on_preview(view, scored, *values, fresh=True)[6:9]
+        return gr.skip(), gr.skip(), stale_html(asked.prints, scored)
 
     # ------------------------------------------------------------ scoring
     def on_rank(self, request: gr.Request, *values: Any) -> Iterator[tuple[Any, ...]]:
@@ -152,7 +155,7 @@ class Loop:
             asked = desk.read(self.bench, *values)
             scorer = self.bench.pool.get(values[0])
             doing = f"scoring {count(2 * len(asked.rows), 'pair')}" if scorer.facts().loaded else "reading the weights"
-            yield f'<span class="run" role="status">{doing} …</span>', *(gr.skip() for _ in range(6))
+            yield f'<span class="run" data-say="status">{doing} …</span>', *(gr.skip() for _ in range(6))
             keeper = Keeper(self.bench, self.store, self.shelf)
             for run, said in keeper.keeping(request, asked, desk.runs(self.bench, asked, stop)):
                 run = replace(run, floor=self.floors.of(scorer), local=not isinstance(scorer, Explains))
@@ -162,7 +165,7 @@ class Loop:
                 )  # fmt: skip
             yield *(gr.skip() for _ in range(5)), status_html(scorer), gr.skip()
         except WorkbenchError as error:
-            yield f'<span class="error" role="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
+            yield f'<span class="error" data-say="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
         finally:
             ended()
 
@@ -185,7 +188,7 @@ class Loop:
         worker.start()
         while worker.is_alive():
             worker.join(0.25)
-            note = f'<span class="run" role="status">opening {esc(name)} … {esc(box["said"])}</span>'
+            note = f'<span class="run" data-say="status">opening {esc(name)} … {esc(box["said"])}</span>'
             yield gr.skip(), gr.skip(), note, "", *(gr.skip() for _ in range(5))
         if error := box.get("error"):
             status = status_html(self.bench.pool.get(current))

@@ -54,7 +54,7 @@ def _size(parameters: int) -> str:
 
 def notice_html(error: WorkbenchError) -> str:
     return (
-        f'<div class="notice" role="alert"><span>{sentence(error)}</span>'
+        f'<div class="notice" data-say="alert"><span>{sentence(error)}</span>'
         '<button type="button" data-dismiss aria-label="dismiss">×</button></div>'
     )
 
@@ -75,7 +75,7 @@ def stale_html(now: Mapping[str, str], scored: Mapping[str, object]) -> str:
     if not changed:
         return ""
     who = "A and B" if len(changed) == 2 else changed[0].upper()
-    return f'<span class="flag" data-stale="{" ".join(changed)}" aria-live="polite">{who} changed since</span>'
+    return f'<span class="flag" data-stale="{" ".join(changed)}" data-say="status">{who} changed since</span>'
 
 
 def tail_words(outcome: Encoding | WorkbenchError, token: Callable[[int], str]) -> str:

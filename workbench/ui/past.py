@@ -112,7 +112,7 @@ class Keeper:
             live = typing_of(request, asked)
             self.store.add(replace(entry_of(self.bench, owner_of(request), asked, run), draft=live))
         except (WorkbenchError, ValueError) as error:  # ValueError: a number that JSON has no word for
-            return f' <span class="flag" role="alert">Not in the history: <span translate="no">{esc(error)}</span></span>'
+            return f' <span class="flag" data-say="alert">Not in the history: <span translate="no">{esc(error)}</span></span>'
         with contextlib.suppress(WorkbenchError):  # the next run tries again
             self.shelf.tidy()
         return ""

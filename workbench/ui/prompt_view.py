@@ -122,15 +122,15 @@ def _faults(encoding: Encoding, at: int) -> str:
 
 
 def _piece(inner: str, kind: SegmentKind | None, faults: str) -> str:
-    title = ' title="cut: the model does not see this"' if " cut" in faults else ""
-    title = title or (' title="control token of a text, encoded as plain words"' if " neutral" in faults else "")
+    title = ' data-ours title="cut: the model does not see this"' if " cut" in faults else ""
+    title = title or (' data-ours title="control token of a text, encoded as plain words"' if " neutral" in faults else "")
     return f'<span class="{kind or "plain"}{faults}"{title}>{inner}</span>'
 
 
 def _tail(encoding: Encoding, token: TokenText) -> str:
     ids = encoding.token_ids[-TAIL:]
     drawn = " · ".join(f'<span title="{esc(repr(token(i)))}">{i}</span>' for i in ids)
-    return f'<span class="tail" translate="no" title="the last ids"> … {drawn}</span>'
+    return f'<span class="tail" translate="no" data-ours title="the last ids"> … {drawn}</span>'
 
 
 def told_html(said: Sequence[str]) -> str:

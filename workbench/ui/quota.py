@@ -1,15 +1,17 @@
-"""How many bytes of files each session has sent, and the sentence when it is too many.
+"""How many bytes of files each session has sent, uploaded or pasted, and the sentence when it is too many.
 
 Knows nothing of what the files are: it holds names of sessions and a number for each.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 
 from workbench.errors import RequestInvalid
 
 UPLOADS = 2_000_000_000  # bytes of one session
+FILE = re.compile(r"\bdata:[^,\s\"']{0,200},[^\s\"'<>]*", re.I)
 
 
 class Quota:
@@ -32,6 +34,11 @@ class Quota:
     def forget(self, session: str) -> None:
         with self._lock:
             self._sent.pop(session, None)
+
+
+def pasted_bytes(text: str) -> int:
+    """How many bytes of files a pasted text holds: its data: URLs, as they were sent."""
+    return sum(match.end() - match.start() for match in FILE.finditer(text))
 
 
 def _amount(size: int) -> str:

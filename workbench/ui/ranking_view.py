@@ -80,7 +80,7 @@ def _extremes(run: Run) -> tuple[float, float]:
 # ---------------------------------------------------------------- cards
 def _list(run: Run, ranking: Ranking | None, side: str, moves: Mapping[int, Move], low: float, high: float) -> str:
     if ranking is None or not (ranking.ranked or ranking.failed):
-        return f'<ol class="list {side.upper()}" data-side="{side}"><li class="empty">not scored yet</li></ol>'
+        return _listed(side, '<li class="empty">not scored yet</li>')
     ties = ties_of(ranking, run.floor.value)
     shown = numbers([r.score.value for r in ranking.ranked if r.score], ties)
     cards = [
@@ -92,7 +92,11 @@ def _list(run: Run, ranking: Ranking | None, side: str, moves: Mapping[int, Move
         for rank, (r, text) in enumerate(zip(ranking.ranked, shown, strict=True), 1)
     ]  # fmt: skip
     cards += [_failed(r, side, run.faces[r.index]) for r in ranking.failed]
-    return f'<ol class="list {side.upper()}" data-side="{side}">{"".join(cards)}</ol>'
+    return _listed(side, "".join(cards))
+
+
+def _listed(side: str, cards: str) -> str:
+    return f'<ol class="list {side.upper()}" data-side="{side}" aria-label="{side.upper()}">{cards}</ol>'
 
 
 def ties_of(ranking: Ranking, noise: float) -> list[bool]:

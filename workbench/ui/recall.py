@@ -197,4 +197,4 @@ def _search(view: Mapping[str, Any]) -> Search:
 
 
 def _error(error: WorkbenchError) -> str:
-    return f'<p class="error" role="alert">{sentence(error)}</p>'
+    return f'<p class="error" data-say="alert">{sentence(error)}</p>'

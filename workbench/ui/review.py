@@ -120,7 +120,7 @@ class Review:
         try:
             line = judged_lines(self.loop.bench, desk.read(self.loop.bench, *values))
         except WorkbenchError as error:
-            return f'<span class="error" role="alert">{sentence(error)}</span>'
+            return f'<span class="error" data-say="alert">{sentence(error)}</span>'
         data = base64.b64encode(line.encode()).decode()
         name = f'data-save="{time.monotonic_ns()}" download="judged.jsonl"'
         return f'<a hidden {name} href="data:application/x-ndjson;base64,{esc(data)}">judged.jsonl</a>'

@@ -53,7 +53,7 @@ def silent_html(outcome: Encoding | WorkbenchError, family: Family, own: bool) -
     prompt, given = outcome.pair.prompts[0], outcome.pair.variables.get("instruction") is not None
     if "instruction" in prompt.unused:
         why = prompt.reason or "this template never reads it"
-        return f'<p class="silent" role="status">This instruction changes nothing: {esc(why)}.</p>'
+        return f'<p class="silent" data-say="status">This instruction changes nothing: {esc(why)}.</p>'
     if own and not given and family.instruction == "none":
         return '<p class="silent">An instruction changes nothing with this model.</p>'
     return ""
@@ -65,6 +65,6 @@ def barred_html(why: str, labels: Sequence[str]) -> str:
         return ""
     named = ", ".join(esc(shorten(label, 28)) for label in labels[:3]) + (", …" if len(labels) > 3 else "")
     return (
-        f'<p class="silent barred" role="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be scored '
-        f"with this template ({named}): {esc(why)}.</p>"
+        f'<p class="silent barred" data-say="status" data-barred="{len(labels)}">{count(len(labels), "document")} cannot be '
+        f"scored with this template ({named}): {esc(why)}.</p>"
     )

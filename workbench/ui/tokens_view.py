@@ -122,7 +122,7 @@ def _chip(chip: Chip, twin: int | None, apart: bool, reads: bool) -> str:
         " special" * chip.special + " gone" * chip.cut + " neutral" * chip.neutral + " apart" * apart + " read" * reads
     )
     if chip.cut:
-        return f'<i class="t {chip.kind or "plain"}{flags}" title="cut: the model does not see this">{inner}</i>'
+        return f'<i class="t {chip.kind or "plain"}{flags}" data-ours title="cut: the model does not see this">{inner}</i>'
     where = "" if chip.span[1] <= chip.span[0] else f' data-s="{chip.span[0]}–{chip.span[1]}"'
     own = f' data-w="{twin}"' if twin is not None else ""
     read = '<em class="here" translate="yes">score read here</em>' if reads else ""

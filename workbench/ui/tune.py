@@ -118,14 +118,13 @@ def _lint(loop: Loop, tune: Tune) -> dict[str, Any]:
 def _settled(loop: Loop, tune: Tune) -> dict[str, Any]:
     """Typing and turning the view overlap: whichever answers last must have drawn what is there now."""
     inputs = [tune.prompt.head, tune.prompt.view, tune.results.scored, *tune.fields]
-    return {"fn": loop.on_settled, "inputs": inputs, "outputs": [tune.prompt.head, tune.prompt.prompt]}
+    return {"fn": loop.on_settled, "inputs": inputs, "outputs": [tune.prompt.head, tune.prompt.prompt, tune.results.stale]}
 
 
 def _after(event: Any, loop: Loop, tune: Tune) -> None:
     """What follows every preview: what is stale, what would mend what was found, and the draft that the browser keeps."""
     kept = [tune.ask.scenario, tune.top.model, tune.ask.query, *tune.editors.written]
     event.then(None, kept, None, js=SAVE, show_progress="hidden", api_visibility="private")
-    event.then(**_stale(loop, tune), **LIVE)
     event.then(**_settled(loop, tune), **LIVE)
     event.then(**_lint(loop, tune), **LIVE)
 
@@ -172,7 +171,7 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     chosen_now = [ask.scenario, tune.top.current]
     clean: dict[str, Any] = {"fn": drafts.on_clean, "inputs": [*chosen_now, tune.prompt.view], "outputs": [ask.restored, *fills]}
     loaded = demo.load(
-        drafts.on_open, [*chosen_now, ask.kept, tune.prompt.view], [ask.scenario, ask.restored, *fills], js=READ, **WORK
+        drafts.on_open, [*chosen_now, ask.kept, tune.prompt.view], [ask.scenario, ask.restored, *fills], js=READ, **LIVE
     )
     border = Border(loop)
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}

@@ -23,7 +23,7 @@ def verdict_html(run: Run, expected: int) -> str:
     parts = [_metric(run, expected), _moved(run), _progress(run, expected)]
     done = f' data-ms="{1000 * seconds_of(run):.0f}"' if complete(run, expected) else ""
     return (
-        f'<span class="verdict" aria-live="polite"{done} data-local="{"yes" if run.local else "no"}">{"".join(parts)}</span>'
+        f'<span class="verdict" data-say="status"{done} data-local="{"yes" if run.local else "no"}">{"".join(parts)}</span>'
     )
 
 
@@ -151,7 +151,7 @@ def _progress(run: Run, expected: int) -> str:
     if stopped:
         return f'<span class="flag">stopped: A {done[0]} of {expected}, B {done[1]} of {expected} scored</span>'
     if min(done) < expected:
-        return f'<span class="run" role="status">scoring {sum(done)} of {2 * expected}</span>'
+        return f'<span class="run" data-say="status">scoring {sum(done)} of {2 * expected}</span>'
     failed = len({r.index for side in (run.a, run.b) if side for r in side.failed})
     bad = f" · {count(failed, 'row')} failed" if failed else ""
     return f'<span class="muted">{duration(seconds_of(run))}{_remembered(run)}{bad}</span>'

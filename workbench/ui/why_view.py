@@ -77,7 +77,7 @@ def _head(side: str, expected: int, got: int, most: float, done: bool) -> str:
     name = f'<b class="in-{side}">{side.upper()}</b>'
     if got < expected and not done:
         stop = '<button type="button" class="small" data-do="stop">Stop</button>'
-        return f'<p class="row"><span class="run" role="status">{name} {got} of {expected}</span>{stop}</p>'
+        return f'<p class="row"><span class="run" data-say="status">{name} {got} of {expected}</span>{stop}</p>'
     part = "" if got == expected else f'<span class="flag">stopped: {got} of {expected}</span>'
     words = f"<span>The largest moves the logit by <b>{most:.2f}</b>.</span> "
     words += "<span>Approximate: what is left out may stand elsewhere too.</span>"
@@ -138,6 +138,6 @@ def _frames(
 
 
 def why_error_html(error: WorkbenchError | None) -> str:
-    return f'<p class="error" role="alert">{sentence(error)}</p>' if error else ""
+    return f'<p class="error" data-say="alert">{sentence(error)}</p>' if error else ""
 
 

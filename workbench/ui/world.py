@@ -43,7 +43,7 @@ class Border:
                 return ""
             asked = desk.read(bench, *values)
         except WorkbenchError as error:
-            return f'<p class="error" role="alert">{sentence(error)}</p>'
+            return f'<p class="error" data-say="alert">{sentence(error)}</p>'
         return foreign_html(folder.name, world.saw, self.foreign(world, asked), self.offers(asked))
 
     def foreign(self, world: World, asked: Asked) -> Foreign:

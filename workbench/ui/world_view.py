@@ -52,7 +52,7 @@ def foreign_html(model: str, saw: str, found: Foreign, offers: Sequence[Offer]) 
     verb = "is" if len(things) == 1 and len(found.documents) < 2 and len(found.sides) < 2 else "are"
     buttons = "".join(map(_offer, offers))
     return (
-        f'<div class="abroad" role="status" data-foreign="{esc(" ".join(marks))}"><div>'
+        f'<div class="abroad" data-say="status" data-foreign="{esc(" ".join(marks))}"><div>'
         f"<b>{_capital(_joined(things))} {verb} outside what {esc(shorten(model, 28))} knows</b>: do not trust these scores. "
         f'{_unknown(found.words)}<span class="muted">All it ever saw: {esc(saw.rstrip("."))}.</span></div>'
         + (f'<div class="offers"><span>Models for real work:</span>{buttons}</div>' if buttons else "")

@@ -1,0 +1,105 @@
+"""How long the page takes until it can be used, on two cores that nobody else computes on.
+
+Where others do, seconds on the clock stretch. By how much is measured in the same load and by the kernel: the time that the
+thread which draws the page computed, and the time it stood ready and waited for a core. A page that waits for anything else is
+not excused.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import PATIENCE
+
+LOADS = 5
+INTERACTIVE = 3.0  # s
+STAMP = """
+const ready = {
+  tray: () => document.querySelectorAll('#tray .doc-row').length === 7,
+  editor: () => document.querySelector('#template-b .cm-content')
+    && document.querySelector('#instruction-b :is(textarea, input)')?.value,
+  answer: () => document.querySelector('.prompt .instruction')?.textContent.endsWith(' quick'),
+};
+window.seconds = {};
+new MutationObserver(() => {
+  for (const name in ready) if (!(name in window.seconds) && ready[name]()) window.seconds[name] = performance.now() / 1000;
+}).observe(document, {childList: true, subtree: true, characterData: true});
+"""
+
+
+def renderers() -> set[int]:
+    """Chromium's processes that draw pages, of all that this process started."""
+    parents, drawing = dict[int, int](), set[int]()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            if b"--type=renderer" in (folder / "cmdline").read_bytes():
+                drawing.add(int(folder.name))
+        except OSError:  # it ended
+            continue
+    mine = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in mine} - mine:
+        mine |= more
+    return drawing & mine
+
+
+def shares(pids: set[int]) -> tuple[float, float]:
+    """(computed, waited for a core) by these processes' first threads, in seconds (Linux, scheduler/sched-stats.rst)."""
+    computed, waited = 0, 0
+    for pid in pids:
+        run, wait, _ = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()
+        computed, waited = computed + int(run), waited + int(wait)
+    return computed / 1e9, waited / 1e9
+
+
+def load(browser: Browser, address: str) -> dict[str, float]:
+    """A first visit: seconds until each of STAMP's, and by how much they are stretched."""
+    others = renderers()
+    context = browser.new_context(viewport={"width": 1280, "height": 720})  # nothing is cached in a new one
+    context.add_init_script(f"localStorage.setItem('live', 'off');{STAMP}")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(address, wait_until="commit")
+    page.wait_for_function("window.seconds.tray && window.seconds.editor", polling=20)
+    page.locator("#instruction-b :is(textarea, input)").press("End")
+    page.keyboard.type(" quick")
+    page.wait_for_function("window.seconds.answer", polling=20)
+    computed, waited = shares(renderers() - others)
+    seconds: dict[str, float] = page.evaluate("window.seconds")
+    page.close()
+    context.close()
+    return {**seconds, "computed": computed, "stretch": (computed + waited) / computed}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: who waits for a core is read from /proc")
+def test_the_page_can_be_used_within_three_seconds(
+    browser: Browser, address: str, record_property: Callable[[str, object], None]
+) -> None:
+    load(browser, address)  # the app is warm
+    loads = [load(browser, address) for _ in range(LOADS)]
+    for name in ("tray", "editor", "answer"):
+        seconds = statistics.median(one[name] for one in loads)
+        alone = statistics.median(one[name] / one["stretch"] for one in loads)
+        said = f"{name}: {seconds:.2f} s on the clock, {alone:.2f} s on cores of its own (medians of {LOADS})"
+        record_property(name, said)
+        print(said)
+        assert alone < INTERACTIVE, said
+
+
+def test_a_page_that_waits_is_not_excused(browser: Browser) -> None:
+    """The measure itself: standing still is no stretch."""
+    others = renderers()
+    page = browser.new_page()
+    begun = time.monotonic()
+    page.evaluate("new Promise(done => setTimeout(done, 4000))")
+    computed, waited = shares(renderers() - others)
+    page.close()
+    assert computed + waited < 2 < time.monotonic() - begun
