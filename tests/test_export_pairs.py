@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.bundles import bundle_per_target
 from tests.tiny import checkpoint
 from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, bundle, compatibility, files_of, outgoing, prove
@@ -74,12 +75,7 @@ def rows(bench: Bench, out: Outgoing) -> tuple[TargetRow, ...]:
 
 @pytest.fixture(scope="module")
 def made(bench: Bench, out: Outgoing, rows: tuple[TargetRow, ...], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    places = {}
-    for row in (r for r in rows if r.ok):
-        places[row.name] = tmp_path_factory.mktemp(row.name)
-        for name, data in files_of(bench, out.aimed(row.name), rows).items():
-            (places[row.name] / name).write_bytes(data)
-    return places
+    return bundle_per_target(bench, out, rows, tmp_path_factory)
 
 
 def texts(out: Outgoing) -> Iterator[tuple[str, str, Any]]:

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from starlette.responses import JSONResponse
 
+from tests.bundles import bundle_per_target
 from tests.servers import Front, served
 from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, compatibility, files_of
@@ -43,15 +44,7 @@ def rows(bench: Bench, exported: Outgoing) -> tuple[TargetRow, ...]:
 def made(
     bench: Bench, exported: Outgoing, rows: tuple[TargetRow, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """A folder with the bundle of every target that takes the prompt."""
-    places = {}
-    for row in rows:
-        if row.ok:
-            places[row.name] = tmp_path_factory.mktemp(row.name)
-            for name, data in files_of(bench, exported.aimed(row.name), rows).items():
-                (places[row.name] / name).parent.mkdir(parents=True, exist_ok=True)
-                (places[row.name] / name).write_bytes(data)
-    return places
+    return bundle_per_target(bench, exported, rows, tmp_path_factory)
 
 
 def golden_texts(out: Outgoing) -> list[tuple[str, str, str | None, Golden]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.bundles import unpacked
 from tests.live.conftest import HOME, bert, running
 from tests.tiny import fill
 from workbench.export import bundle
@@ -30,10 +31,8 @@ ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("Bees see ultraviole
 @pytest.fixture(scope="module")
 def folder(bench: Bench, tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prompt tuned on the tiny checkpoint, exported."""
-    place = tmp_path_factory.mktemp("bundle")
-    for name, data in bundle(bench, Variant(str(tiny_qwen3), instruction="Prefer pollinators."), QUERY, ROWS).items():
-        (place / name).write_bytes(data)
-    return place
+    files = bundle(bench, Variant(str(tiny_qwen3), instruction="Prefer pollinators."), QUERY, ROWS)
+    return unpacked(files, tmp_path_factory.mktemp("bundle"))
 
 
 @contextlib.contextmanager
@@ -66,10 +65,7 @@ def checked(folder: Path, url: str, *flags: str) -> tuple[int, str, dict[str, An
 @pytest.fixture(scope="module")
 def pair_folder(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cross-encoder that reads its tokenizer's pair, exported."""
-    place = tmp_path_factory.mktemp("pairs")
-    for name, data in bundle(bench, Variant(str(bert())), PAIR_QUERY, PAIR_ROWS).items():
-        (place / name).write_bytes(data)
-    return place
+    return unpacked(bundle(bench, Variant(str(bert())), PAIR_QUERY, PAIR_ROWS), tmp_path_factory.mktemp("pairs"))
 
 
 def other_model(tiny: Path, place: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from workbench.export._asking import Server, Unanswered, ids_of, named
 
 HINTS = {
-    "template not loaded": "Start the server with --chat-template template.jinja, the file of this bundle.",
+    "template not loaded": "Start the server with --chat-template and this bundle's template.jinja (SGLang: sglang.jinja).",
     "instruction ignored": "The tuned instruction does not arrive: load this bundle's template.jinja, and vLLM 0.22 or newer.",
     "newline lost": "Load template.jinja as it is: an editor or another template has dropped a newline.",
     "double wrap": "Send plain texts: the query or document is wrapped once more by a client or a proxy.",
