@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 
 VERSION = "1"
 SPECIAL = [
@@ -161,15 +162,16 @@ BUILDERS = {"qwen3": build_qwen3, "qwen3-vl": build_qwen3_vl}
 
 
 def checkpoint(name: str, cache: Path) -> Path:
-    """The folder of a tiny checkpoint, built at the first call. A half-built one is never taken for whole."""
+    """The folder of a tiny checkpoint, built by whoever asks first. A half-built one is never taken for whole."""
     from tests.tiny_decoders import BUILDERS as DECODERS
     from tests.tiny_encoders import BUILDERS as ENCODERS
     from tests.tiny_layouts import BUILDERS as LAYOUTS
     from tests.tiny_visual import BUILDERS as VISUAL
 
     folder = cache / f"{name}-{VERSION}"
-    if not (folder / "whole").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        {**BUILDERS, **DECODERS, **ENCODERS, **LAYOUTS, **VISUAL}[name](folder)
-        (folder / "whole").write_text("")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "whole").exists():
+            {**BUILDERS, **DECODERS, **ENCODERS, **LAYOUTS, **VISUAL}[name](folder)
+            (folder / "whole").write_text("")
     return folder

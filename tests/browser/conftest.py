@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = ROOT / "tests" / ".artifacts"
@@ -76,7 +76,7 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
 
     def opened(
         width: int = 1280, height: int = 720, scheme: str = "light", live: bool = False, ranked: bool = True,
-        at: str = "", moved: str = "moved",
+        at: str = "", moved: str = "moved", before: str = "",
     ) -> Page:  # fmt: skip
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
@@ -84,6 +84,8 @@ def opened_pages(browser: Browser, address: str) -> Iterator[Open]:
         contexts.append(context)
         if not live:  # what is typed is scored when a test presses Score, however quick this machine is
             context.add_init_script("localStorage.getItem('live') ?? localStorage.setItem('live', 'off')")
+        if before:  # a script that runs before the page's own
+            context.add_init_script(before)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         unsure.append(_watch(page, address, problems))
@@ -110,11 +112,12 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
 
 # What Gradio says of its event stream when a page is left while something is on its way.
 LEFT = ("AbortError: ", "Unexpected error Connection errored out")
+LEAVING = 2  # seconds by which the word of it may come before the request for the next page is seen
 
 
 def _watch(page: Page, address: str, problems: list[str]) -> list[str]:
-    """Notes what goes wrong in `problems`; returns what may only have been said on leaving, to be asked at the end."""
-    visits, unsure = list[str](), list[str]()
+    """Notes what goes wrong in `problems`; returns what may only be said on leaving a page, less what was said while leaving."""
+    unsure, said, leaving = list[str](), list[float](), [False]
 
     def note(text: str) -> None:
         problems.append(text)
@@ -122,13 +125,20 @@ def _watch(page: Page, address: str, problems: list[str]) -> list[str]:
     def error(text: str) -> None:
         if not text.strip().startswith(LEFT):
             note(f"console: {text}")
-        elif len(visits) < 2:
+        elif not leaving[0]:
             unsure.append(text)
+            said.append(time.monotonic())
 
-    def visit(url: str) -> None:
-        visits.append(url)
-        if len(visits) > 1:  # it was the page that was left
-            unsure.clear()
+    def visit(request: Request) -> None:
+        if not request.is_navigation_request() or request.frame != page.main_frame:
+            return
+        leaving[0] = True
+        while said and time.monotonic() - said[-1] < LEAVING:
+            said.pop()
+            unsure.pop()
+
+    def there(_: Page) -> None:
+        leaving[0] = False
 
     def leaves(url: str) -> bool:
         return urlsplit(url).scheme not in ("data", "blob") and not url.startswith(address)
@@ -137,7 +147,8 @@ def _watch(page: Page, address: str, problems: list[str]) -> list[str]:
         note(f"a dialog opened: {seen.message}")
         seen.dismiss()
 
-    page.on("request", lambda r: visit(r.url) if r.is_navigation_request() and r.frame == page.main_frame else None)
+    page.on("request", visit)
+    page.on("load", there)
     page.on("console", lambda m: error(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda e: note(f"page error: {e}"))
     page.on("request", lambda r: note(f"request leaves the machine: {r.url}") if leaves(r.url) else None)

@@ -47,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.vllm)
+            if item.path.name != "test_bundle.py":  # there each test starts a server of its own; the others share theirs
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
             if reason:
                 item.add_marker(pytest.mark.skip(reason=f"NOT RUN: {reason}"))
 

@@ -16,7 +16,7 @@ from workbench.errors import ScoreFailed, WorkbenchError
 from workbench.media import Library
 from workbench.scorers import _layout as layout
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers.yes_no import YesNo
+from workbench.scorers._yes_no import YesNo
 from workbench.types import Encoding, Pair, Parity, Score
 
 SCORE_TOKEN, LOGIT_BIAS = 100, 2.65

@@ -19,7 +19,7 @@ from workbench.errors import RequestInvalid
 from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import open_checkpoint
-from workbench.scorers.yes_no import YesNo
+from workbench.scorers._yes_no import YesNo
 from workbench.types import Family
 
 VOCABULARY = 151936

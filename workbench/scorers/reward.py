@@ -22,7 +22,7 @@ from workbench.scorers._activation import activated, activation
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._ids import Pooled, Task
 from workbench.scorers._pooled import told
-from workbench.scorers.yes_no import YesNo
+from workbench.scorers._yes_no import YesNo
 from workbench.types import Encoding, Parity, Score
 
 

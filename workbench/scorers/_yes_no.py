@@ -29,14 +29,6 @@ from workbench.types import Encoding, Pair, Parity, Score
 SAMPLE = 64  # tokens that a fresh accelerator is compared with the CPU on
 
 
-def load(checkpoint: Checkpoint, library: Library, *, device: str = "auto", dtype: str = "auto") -> YesNo:
-    if checkpoint.family.name == "jina-reranker-m0":
-        from workbench.scorers._jina import JinaM0
-
-        return JinaM0(checkpoint, library, device=device, dtype=dtype)
-    return YesNo(checkpoint, library, device=device, dtype=dtype)
-
-
 class YesNo(Local):
     """One checkpoint whose last token's hidden state is multiplied with one row (`from_2_way_softmax`: true − false)."""
 
