@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ def bundle_of(bench: Bench, out: Outgoing, temp: TempPathFactory) -> Path:
 def bundle_per_target(bench: Bench, out: Outgoing, rows: Sequence[TargetRow], temp: TempPathFactory) -> dict[str, Path]:
     """A folder with the bundle of every target that takes the prompt."""
     return {r.name: unpacked(files_of(bench, out.aimed(r.name), rows), temp.mktemp(r.name)) for r in rows if r.ok}
+
+
+def with_token_types(model: Path, place: Path) -> Path:
+    """A copy of a BERT whose tokenizer's settings name token types, as its published checkpoints have them."""
+    shutil.copytree(model, place)
+    settings = json.loads((place / "tokenizer_config.json").read_text())
+    settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
+    (place / "tokenizer_config.json").write_text(json.dumps(settings))
+    return place
 
 
 def golden_of(folder: Path) -> list[Row]:

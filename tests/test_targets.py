@@ -17,10 +17,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from starlette.responses import JSONResponse
 
 from tests.bundles import bundle_per_target
-from tests.servers import Front, served
 from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, compatibility, files_of
 from workbench.export._golden import Golden
@@ -139,21 +137,6 @@ def test_snippets_ask_what_was_tried(made: dict[str, Path], name: str) -> None:
     (path,) = [p for p in made[name].glob("*.py") if p.name != "check.py"]
     constants = module_constants(path)
     assert constants["QUERY"] == "q" and constants["DOCUMENTS"] == ["d"]
-
-
-def test_the_langchain_snippet_runs(made: dict[str, Path]) -> None:
-    asked: list[dict[str, Any]] = []
-
-    def answer(path: str, body: dict[str, Any]) -> JSONResponse:
-        asked.append({"path": path, **body})
-        return JSONResponse({"id": "x", "results": [{"index": 0, "relevance_score": 0.25}]})
-
-    with served(Front(None, answer)) as url:
-        source = (made["langchain"] / "langchain_rerank.py").read_text(encoding="utf-8").replace("http://127.0.0.1:8000", url)
-        said = io.StringIO()
-        with redirect_stdout(said):
-            exec(compile(source, "langchain_rerank.py", "exec"), {})
-    assert said.getvalue() == "0.25 d\n" and asked[0]["path"].endswith("/rerank") and asked[0]["documents"] == ["d"]
 
 
 def test_the_openapi_file_takes_its_example_and_refuses_others(made: dict[str, Path]) -> None:
