@@ -42,6 +42,10 @@ def test_a_model_without_a_template_goes_to_what_joins_its_pair(
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_contain_text(model.name, timeout=PATIENCE)
     page.get_by_role("tab", name="Export").click()
+    expect(page.locator("#export-files .error")).to_contain_text("Clear what it does not read", timeout=PATIENCE)
+    page.get_by_role("tab", name="Tune").click()
+    field(page, "instruction-b").fill("")
+    page.get_by_role("tab", name="Export").click()
     expect(page.locator("#export-files [data-file='request.json']")).to_contain_text("the cat is", timeout=PATIENCE)
     expect(page.locator("#export-files [data-file='template.jinja']")).to_have_count(0, timeout=PATIENCE)
     expect(page.locator("#export-template")).to_be_disabled()
@@ -77,5 +81,7 @@ def test_warnings_are_told_before_download_and_go_along(open_page: Open, tmp_pat
     expect(page.locator("#export-zip")).to_be_enabled(timeout=5 * PATIENCE)
     expect(warned).to_be_visible()
     keep(page, "export-warned")
+    page.locator("[data-theme-switch]").click()
+    keep(page, "export-warned-dark")
     found = json.loads(downloaded(page, tmp_path)["manifest.json"])["findings"]
     assert "W2" in [f["code"] for f in found]
