@@ -42,6 +42,7 @@ def missing() -> str:
     return f"vLLM is not installed in {HOME}{said}; WITH_VLLM=1 bash tests/run installs it and runs them"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = missing()
     for item in items:
