@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from tests.bundles import Row, as_sglang, bundle_of, checked, golden_of, versioned
 from tests.servers import Fault, Front, error, served
@@ -153,6 +153,25 @@ def test_half_precision_warns_and_fails_when_strict(ask: Any, rows: list[Row]) -
 def test_other_weights_are_another_model(ask: Any) -> None:
     assert ask(lambda row: (row["token_ids"], -row["logit"]))[1]["causes"] == ["other model or revision"]
     assert ask(lambda row: (row["token_ids"], row["logit"] + 2 * row["noise"]))[1]["causes"] == ["other model or revision"]
+
+
+def test_a_server_that_says_what_it_loaded_tells_another_model_from_another_revision(
+    ask: Any, exported: Outgoing, capsys: Any
+) -> None:
+    for root, cause in (("other/model", "other model"), (exported.served, "other revision")):
+        code, report = ask(lambda row: (row["token_ids"], -row["logit"]), root=root)
+        assert code == 1 and report["causes"] == [cause]
+        assert f"cause: {cause}. {check.HINTS[cause]}" in capsys.readouterr().out
+
+
+def test_the_key_stays_with_the_server_it_was_given_for(folder: Path) -> None:
+    """A redirect is an error and not a place to send a key to."""
+    elsewhere = Front(None, lambda path, body: error(404))
+    with served(elsewhere) as other:
+        first = Front(None, lambda path, body: RedirectResponse(f"{other}{path}", 307))
+        with served(first) as url:
+            assert check.main([url, "--bundle", str(folder), "--key", "s3cret"]) == 2
+    assert not elsewhere.seen and ("/rerank", "Bearer s3cret") in first.seen
 
 
 def test_clear_places_must_hold() -> None:

@@ -55,6 +55,7 @@ def test_a_model_without_a_template_goes_to_what_joins_its_pair(
     taken = page.locator(".targets [data-target='text-embeddings-inference']")
     expect(taken).to_have_attribute("data-ok", "1", timeout=5 * PATIENCE)
     expect(page.locator(".targets [data-target='llama.cpp']")).to_have_attribute("data-ok", "0")
+    expect(page.locator("#status .pill")).to_contain_text(f"{model.name} ·")  # nor does a run of the model before say otherwise
     keep(page, "export-pair")
     files = downloaded(page, tmp_path)
     assert set(files) == {

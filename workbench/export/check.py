@@ -16,7 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from workbench.export._asking import Server, Unanswered, find_route, model_of, replay, shows_ids
-from workbench.export._causes import HINTS, by_numbers, cause_of, cause_of_pair, ends_of, judge, reads_instruction
+from workbench.export._causes import (
+    HINTS,
+    by_numbers,
+    cause_of,
+    cause_of_pair,
+    ends_of,
+    judge,
+    named_by,
+    reads_instruction,
+)
 
 __all__ = ["HINTS", "Server", "Unanswered", "compare", "exit_code", "main", "table"]
 
@@ -59,7 +68,7 @@ def compare(address: str, bundle: Path, key: str = "") -> dict[str, Any]:
          "first": _first(r["token_ids"], f["ids"]), "golden_ids": r["token_ids"], "refused": f.get("refused")}
         for r, f, w, c in zip(golden, found, wrong, causes, strict=True)
     ]  # fmt: skip
-    causes = [c for c, _ in why.most_common()]
+    causes = [named_by(c, root, manifest["served"]) for c, _ in why.most_common()]
     return {"address": address, "model": model, "rows": rows, "causes": causes, "warnings": warnings, "ok": not why}
 
 
