@@ -97,7 +97,7 @@ def _common(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 def _bench(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("--workload", default="rerank", help="rerank, requests, edit, vision, queryset (default: %(default)s)")
+    add("--workload", default="rerank", help="rerank, requests, edit, vision, queryset, growth (default: %(default)s)")
     add("--shape", default="qwen3-0.6b", help="qwen3-0.6b|4b|8b|vl-2b|vl-8b, random weights (default: %(default)s)")
     add("--layers", type=int, help="fewer layers than the shape has")
     add("--documents", type=int, default=64, help="of one query (default: %(default)s)")

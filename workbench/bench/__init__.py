@@ -78,7 +78,7 @@ def _row(figures: Figures, against: Sequence[str], flops: object, peak: float) -
         "tokens_per_s": round(figures.tokens / seconds), "requests_per_s": round(figures.call.requests / seconds, 2),
         "latency_s": {"mean": round(statistics.mean(latencies), 4), "median": round(statistics.median(latencies), 4),
                       "p99": round(latencies[min(len(latencies) - 1, int(0.99 * len(latencies)))], 4)},
-        "share_of_peak": round(needed / seconds / peak, 3) if counts["computed"] else None,
+        "share_of_peak": round(needed / seconds / peak, 3) if counts["computed"] else None, "peak_mib": figures.peaks[OURS],
     }  # fmt: skip
     for name in against:
         row[name] = {"seconds": _spread(figures.seconds[name]), "ratio": _spread(figures.ratios(name, OURS))}
@@ -118,12 +118,14 @@ def table(found: dict[str, JSON]) -> str:
     """The same figures for people."""
     shape = " × ".join(map(str, found["peak_shape"][::-1]))
     lines = [f"best product here: {found['peak_gflops']} GFLOP/s ({shape})"]
-    lines.append(f"{'':26}{'pairs':>6}{'tokens':>8}{'computed':>9}{'forwards':>9}{'seconds':>9}{'pairs/s':>9}{'of peak':>8}")
+    heads = f"{'pairs':>6}{'tokens':>8}{'computed':>9}{'forwards':>9}{'seconds':>9}{'pairs/s':>9}{'of peak':>8}{'MiB':>8}"
+    lines.append(f"{'':26}{heads}")
     for row in found["calls"]:
         share = "" if row["share_of_peak"] is None else f"{row['share_of_peak']:.2f}"
         lines.append(
             f"{row['call']:26}{row['pairs']:6}{row['tokens']:8}{row['computed']:9}{row['forwards']:9}"
             f"{row['seconds']['median']:9.3f}{row['pairs_per_s']:9.1f}{share:>8}"
+            f"{row['peak_mib'].get('process', 0):8.0f}"
         )
         for name in found["setting"]["against"]:
             peer = row[name]

@@ -78,6 +78,7 @@ class Figures:
     seconds: dict[str, list[float]] = field(default_factory=dict)
     latencies: dict[str, list[float]] = field(default_factory=dict)
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    peaks: dict[str, dict[str, float]] = field(default_factory=dict)  # MiB of the last round, by side
     tokens: int = 0
     apart: float = 0.0  # the largest difference of two sides' logits
     tau: float = 1.0  # the smallest Kendall τ of two sides' orders
@@ -125,6 +126,7 @@ def _note(figures: Figures, answers: Mapping[str, dict[str, JSON]]) -> None:
         figures.seconds.setdefault(name, []).append(sum(answer["seconds"]))
         figures.latencies.setdefault(name, []).extend(answer["seconds"])
         figures.counts[name] = answer["counts"]
+        figures.peaks[name] = answer.get("peak_mib") or {}
 
 
 def turned(text: str, turn: int) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from workbench.bench import memory
 from workbench.media import Library
 from workbench.named import FAMILIES
 from workbench.pool import open_bench
@@ -64,7 +65,9 @@ def _encoding(scorer: Any, text: str, picture: Any) -> Encoding:
 
 
 def _timed(scorer: Any, batch: Sequence[Encoding], requests: int) -> dict[str, JSON]:
-    """Seconds of every request (equal shares of the batch, one after another), logits, and what was computed."""
+    """Seconds of every request (equal shares of the batch, one after another), logits, the most memory held on the way, and what
+    was computed."""
+    memory.reset()
     if hasattr(scorer, "spent"):
         scorer.spent()
     size, seconds, logits = -(-len(batch) // requests), [], []
@@ -77,7 +80,8 @@ def _timed(scorer: Any, batch: Sequence[Encoding], requests: int) -> dict[str, J
             if not isinstance(score := found.get(i), Score):
                 raise SystemExit(f"row {at + i} gave no score: {score}")
             logits.append(score.logit)
-    return {"seconds": seconds, "logits": logits, "counts": scorer.spent() if hasattr(scorer, "spent") else {}}
+    counts = scorer.spent() if hasattr(scorer, "spent") else {}
+    return {"seconds": seconds, "logits": logits, "peak_mib": memory.peak(), "counts": counts}
 
 
 def _say(answer: JSON) -> None:

@@ -113,6 +113,13 @@ def _queryset(rng: random.Random, documents: int, tokens: int, queries: int) -> 
     return Workload((Call("all new", tuple((f"{head} {q}", t, tail) for q in asked for t in texts)),))
 
 
+def _growth(rng: random.Random, documents: int, tokens: int, queries: int) -> Workload:
+    """One query against 16 documents, then four times as many, and so on up to `documents`."""
+    (whole,) = _rerank(rng, documents, tokens, queries).calls
+    counts = [n for n in (16 * 4**i for i in range(8)) if n < documents] + [documents]
+    return Workload(tuple(Call(f"{n} documents", whole.rows[:n]) for n in counts))
+
+
 def _picture(rng: random.Random, side: int = 256) -> bytes:
     """A random picture as an uncompressed bitmap file: 64 tokens of a Qwen3-VL at 256 × 256."""
     small = [[rng.randbytes(3) for _ in range(8)] for _ in range(8)]
@@ -128,4 +135,5 @@ def _picture(rng: random.Random, side: int = 256) -> bytes:
 Make = Callable[[random.Random, int, int, int], Workload]
 WORKLOADS: dict[str, Make] = {
     "rerank": _rerank, "requests": _requests, "edit": _edit, "vision": _vision, "queryset": _queryset,
+    "growth": _growth,
 }  # fmt: skip
