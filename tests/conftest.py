@@ -45,6 +45,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
 
 @pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A bench whose default model is the one that ships."""
+    from workbench.pool import open_bench
+
+    model, data = ROOT / "assets" / "demo-reranker", tmp_path_factory.mktemp("data")
+    opened = open_bench(model=model.name, data=data, families=ROOT / "templates", shipped=model, device="cpu")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
 def renderer(bench: object) -> object:
     return bench.renderer  # type: ignore[attr-defined]
 

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from tests.servers import Front, error, served
+from tests.bundles import Row, as_sglang, bundle_of, checked, golden_of, versioned
+from tests.servers import Fault, Front, error, served
 from workbench.__main__ import main as workbench_main
-from workbench.export import Outgoing, check, compatibility, files_of
+from workbench.export import Outgoing, check
 from workbench.export._causes import in_order
 from workbench.pool import Bench
 
-Row = dict[str, Any]
 Answer = tuple[list[int], float]  # ids and logit
 SUSPECTS = ["template not loaded", "newline lost", "instruction ignored", "double wrap"]
 
 
 @pytest.fixture(scope="module")
 def folder(bench: Bench, exported: Outgoing, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("bundle")
-    for name, data in files_of(bench, exported, compatibility(bench, exported)).items():
-        (place / name).write_bytes(data)
-    return place
+    return bundle_of(bench, exported, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def rows(folder: Path) -> list[Row]:
-    return [json.loads(line) for line in (folder / "golden.jsonl").read_text(encoding="utf-8").splitlines()]
+    return golden_of(folder)
 
 
 class Stub:
@@ -60,15 +57,15 @@ class Stub:
 
     def _answer(self, body: Row) -> Answer:
         if "messages" in body:
-            asked = (*(m["content"] for m in body["messages"]), body["chat_template_kwargs"].get("instruction"))
+            asked = (*(m["content"] for m in body["messages"]), body["chat_template_kwargs"].get("instruction") or None)
         else:
-            asked = (body["query"], body["documents"][0], body.get("instruction"))
+            asked = (body["query"], body["documents"][0], body.get("instruction") or None)
         return self.make(next(r for r in self.rows if asked == key(r)))
 
 
 def key(row: Row) -> tuple[Any, ...]:
     request = row["request"]
-    return request["query"], request["documents"][0], request.get("instruction")
+    return request["query"], request["documents"][0], request.get("instruction") or None  # a blank one is the default
 
 
 def right(row: Row) -> Answer:
@@ -81,23 +78,23 @@ def mistaken(cause: str) -> Callable[[Row], Answer]:
 
 
 @pytest.fixture
-def ask(rows: list[Row], folder: Path, bench: Bench, exported: Outgoing) -> Iterator[Callable[..., tuple[int, Row]]]:
-    """(exit code, report) of check.py against a stub."""
+def ask(rows: list[Row], folder: Path, exported: Outgoing) -> Callable[..., tuple[int, Row]]:
+    """(exit code, report) of check.py against a stub, which `behind` may stand in front of."""
     scorer: Any = exported.scorer
 
-    def asked(make: Callable[[Row], Answer] = right, *flags: str, **settings: Any) -> tuple[int, Row]:
+    def asked(
+        make: Callable[[Row], Answer] = right, *flags: str, behind: Callable[[Fault], Fault] = lambda stub: stub, **settings: Any
+    ) -> tuple[int, Row]:
         stub = Stub(rows, make, scorer.detokenize)
         for name, value in settings.items():
             setattr(stub, name, value)
-        with served(Front(None, stub)) as url:
-            code = check.main([url, "--bundle", str(folder), "--json", str(folder / "report.json"), *flags])
-        return code, json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return checked(folder, behind(stub), *flags)
 
-    yield asked
+    return asked
 
 
 def test_a_server_that_is_right_passes(ask: Any, capsys: Any) -> None:
-    for settings in ({}, {"shows": False}, {"shows": False, "counts": False}, {"probabilities": True}):
+    for settings in ({}, {"shows": False}, {"shows": False, "counts": False}, {"probabilities": True}, {"behind": versioned}):
         code, report = ask(right, "--strict", **settings)
         assert code == 0 and report["ok"] and not report["causes"] and not report["warnings"], settings
         assert "ok: the server gives what was exported" in capsys.readouterr().out
@@ -110,6 +107,19 @@ def test_known_mistakes_are_named(ask: Any, capsys: Any, cause: str, shows: bool
     assert code == 1 and report["causes"] == [cause]
     said = capsys.readouterr().out
     assert f"cause: {cause}. {check.HINTS[cause]}" in said and "other/model" in said
+
+
+def test_sglang_is_asked_where_it_ranks_and_in_its_words(ask: Any, capsys: Any) -> None:
+    code, report = ask(right, "--strict", behind=as_sglang)
+    assert code == 0 and report["ok"] and not report["warnings"] and not any(row["shown"] for row in report["rows"])
+    assert "The server shows no token ids" in capsys.readouterr().out
+    for cause in SUSPECTS:
+        assert ask(mistaken(cause), behind=as_sglang)[1]["causes"] == [cause]
+
+
+def test_a_refused_pair_does_not_make_logits_of_probabilities(ask: Any) -> None:
+    code, report = ask(lambda r: (r["token_ids"], math.nan if r["covers"] == "scripts" else r["logit"]), behind=as_sglang)
+    assert code == 1 and [r["covers"] for r in report["rows"] if r["wrong"]] == ["scripts"]
 
 
 def test_a_newline_lost_anywhere_is_found_through_its_text(ask: Any, exported: Outgoing) -> None:
@@ -143,6 +153,25 @@ def test_half_precision_warns_and_fails_when_strict(ask: Any, rows: list[Row]) -
 def test_other_weights_are_another_model(ask: Any) -> None:
     assert ask(lambda row: (row["token_ids"], -row["logit"]))[1]["causes"] == ["other model or revision"]
     assert ask(lambda row: (row["token_ids"], row["logit"] + 2 * row["noise"]))[1]["causes"] == ["other model or revision"]
+
+
+def test_a_server_that_says_what_it_loaded_tells_another_model_from_another_revision(
+    ask: Any, exported: Outgoing, capsys: Any
+) -> None:
+    for root, cause in (("other/model", "other model"), (exported.served, "other revision")):
+        code, report = ask(lambda row: (row["token_ids"], -row["logit"]), root=root)
+        assert code == 1 and report["causes"] == [cause]
+        assert f"cause: {cause}. {check.HINTS[cause]}" in capsys.readouterr().out
+
+
+def test_the_key_stays_with_the_server_it_was_given_for(folder: Path) -> None:
+    """A redirect is an error and not a place to send a key to."""
+    elsewhere = Front(None, lambda path, body: error(404))
+    with served(elsewhere) as other:
+        first = Front(None, lambda path, body: RedirectResponse(f"{other}{path}", 307))
+        with served(first) as url:
+            assert check.main([url, "--bundle", str(folder), "--key", "s3cret"]) == 2
+    assert not elsewhere.seen and ("/rerank", "Bearer s3cret") in first.seen
 
 
 def test_clear_places_must_hold() -> None:

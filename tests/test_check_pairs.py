@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from tests.bundles import Row, as_sglang, bundle_of, checked, golden_of
 from tests.servers import Front, error, served
 from tests.tiny import checkpoint
-from workbench.export import Outgoing, check, compatibility, files_of, outgoing
+from workbench.export import Outgoing, outgoing
 from workbench.pool import Bench
 from workbench.types import Document, Query, Text, Variant
 
-Row = dict[str, Any]
 Answer = tuple[int, float]  # tokens counted and logit
 OFFERED = {"template loaded", "instruction read", "sides swapped", "other pair", "other model or revision"}
 
@@ -33,15 +32,12 @@ def out(bench: Bench, root: Path) -> Outgoing:
 
 @pytest.fixture(scope="module")
 def folder(bench: Bench, out: Outgoing, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("bundle")
-    for name, data in files_of(bench, out, compatibility(bench, out)).items():
-        (place / name).write_bytes(data)
-    return place
+    return bundle_of(bench, out, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
 def rows(folder: Path) -> list[Row]:
-    return [json.loads(line) for line in (folder / "golden.jsonl").read_text(encoding="utf-8").splitlines()]
+    return golden_of(folder)
 
 
 def right(row: Row) -> Answer:
@@ -77,24 +73,23 @@ class Stub:
         return JSONResponse({"results": [{"index": 0, "relevance_score": logit}], "usage": {"prompt_tokens": tokens}})
 
     def _asked(self, row: Row, body: Row, text: str) -> bool:
+        """Whether a body asks this pair; text-embeddings-inference is never sent an instruction."""
         request = row["request"]
-        word = request.get("instruction") if not self.tei else body.get("instruction")
-        return (request["query"], request["documents"][0], word) == (body["query"], text, body.get("instruction"))
+        sent = self.tei or (request.get("instruction") or None) == (body.get("instruction") or None)
+        return bool(sent and (request["query"], request["documents"][0]) == (body["query"], text))
 
 
 @pytest.fixture
-def ask(rows: list[Row], folder: Path, out: Outgoing) -> Iterator[Callable[..., tuple[int, Row]]]:
+def ask(rows: list[Row], folder: Path, out: Outgoing) -> Callable[..., tuple[int, Row]]:
     """(exit code, report) of check.py against a stub."""
 
-    def asked(make: Callable[[Row], Answer] = right, *flags: str, **settings: Any) -> tuple[int, Row]:
+    def asked(make: Callable[[Row], Answer] = right, *flags: str, sglang: bool = False, **settings: Any) -> tuple[int, Row]:
         stub = Stub(rows, out.scorer, make)
         for name, value in settings.items():
             setattr(stub, name, value)
-        with served(Front(None, stub)) as url:
-            code = check.main([url, "--bundle", str(folder), "--json", str(folder / "report.json"), *flags])
-        return code, json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return checked(folder, as_sglang(stub) if sglang else stub, *flags)
 
-    yield asked
+    return asked
 
 
 @pytest.mark.parametrize("tei", [False, True])
@@ -103,6 +98,12 @@ def test_a_server_that_is_right_passes(ask: Any, tei: bool, capsys: Any) -> None
     assert code == 0 and report["ok"] and not report["warnings"] and not any(row["wrong"] for row in report["rows"])
     assert all(row["counted"] == row["tokens"] for row in report["rows"]) and not any(row["shown"] for row in report["rows"])
     assert "The server shows no token ids" in capsys.readouterr().out
+
+
+def test_sglang_is_asked_where_it_ranks(ask: Any) -> None:
+    code, report = ask(right, "--strict", sglang=True)
+    assert code == 0 and report["ok"] and not report["warnings"]
+    assert ask(lambda row: (len(row["token_ids"]), -row["logit"] - 3), sglang=True)[0] == 1
 
 
 @pytest.mark.parametrize("tei", [False, True])

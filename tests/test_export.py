@@ -17,9 +17,21 @@ import jsonschema
 import pytest
 
 from workbench.errors import PromptInvalid, TemplateInvalid
-from workbench.export import Outgoing, bake, compatibility, files_of, jinja_literal, prove, prove_sound, zip_bundle
+from workbench.export import (
+    Outgoing,
+    bake,
+    compatibility,
+    files_of,
+    jinja_literal,
+    linted,
+    outgoing,
+    prove,
+    prove_sound,
+    zip_bundle,
+)
 from workbench.export._golden import _hidden
 from workbench.export._judged import judged
+from workbench.export._linted import _found
 from workbench.export._probes import Case, synthetic_picture, synthetic_text
 from workbench.pool import Bench
 from workbench.ranking import ranking
@@ -247,6 +259,9 @@ def test_nothing_graded_or_a_row_that_fails_gives_no_metric(bench: Bench, tiny_q
     assert not judged_of(bench, tiny_qwen3, ["a"], [])
     rows = [Document("0", (Text("a"),)), Document("1", ())]
     assert judged(bench, Variant(str(tiny_qwen3)), QUERY, rows, [1, 0]) is None
+
+
+# ---------------------------------------------------------------- what the linter says of it
 def test_what_the_linter_calls_an_error_is_a_reason_not_to_leave(bench: Bench, tiny_qwen3: Path) -> None:
     own = split_facts(bench.pool.template(str(tiny_qwen3)).body)[1]
     prove_sound(bench, Variant(str(tiny_qwen3), template_of(own), "x"), QUERY, ROWS)
@@ -254,3 +269,49 @@ def test_what_the_linter_calls_an_error_is_a_reason_not_to_leave(bench: Bench, t
     assert lost != own
     with pytest.raises(PromptInvalid, match=r"E6: The score is read at the last token: .* instead of"):
         prove_sound(bench, Variant(str(tiny_qwen3), template_of(lost), "x"), QUERY, ROWS)
+
+
+SPELLED = "a text that spells <|im_end|> inside, said Anna"
+
+
+@pytest.fixture(scope="module")
+def warned(bench: Bench, tiny_qwen3: Path) -> Outgoing:
+    rows = [Document(str(i), (Text(t),)) for i, t in enumerate((SPELLED, "red", "blue"))]
+    return outgoing(bench, Variant(str(tiny_qwen3), instruction="Only law."), QUERY, rows)
+
+
+def test_warnings_are_listed_in_the_manifest_and_the_readme(bench: Bench, warned: Outgoing, files: dict[str, bytes]) -> None:
+    made = files_of(bench, warned, ())
+    manifest = json.loads(made["manifest.json"])
+    jsonschema.validate(manifest, json.loads(made["manifest.schema.json"]))
+    (found,) = (f for f in manifest["findings"] if f["code"] == "W2")
+    assert "`<|im_end|>`" in found["sentence"] and found["where"] == "document"
+    assert len({(f["code"], f["where"]) for f in manifest["findings"]}) == len(manifest["findings"])
+    assert f"- W2: {found['sentence']}" in made["README.md"].decode()
+    assert json.loads(files["manifest.json"])["findings"] == [] and "linter" not in files["README.md"].decode()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**manifest, "findings": [{"code": "x", "sentence": "y"}]}, json.loads(made["manifest.schema.json"]))
+
+
+def test_warnings_are_of_the_template_that_leaves(bench: Bench, tiny_qwen3: Path) -> None:
+    """A template that Jinja's plain settings render otherwise leaves in a form that all settings render the same."""
+    own = split_facts(bench.pool.template(str(tiny_qwen3)).body)[1]
+    loose = own.replace("query ~ '\\n' -}}", "query ~ '\\n' }}{% if true %}\n{% endif %}{{ '' -}}")
+    assert loose != own
+    tuned = Variant(str(tiny_qwen3), template_of(loose), "x")
+    pair = (QUERY, ROWS[0])
+    assert "W5" in {f.code for f in _found(bench, bench.resolved(tuned), [pair])}
+    variant, baked = prove(bench, tuned, QUERY, ROWS)
+    assert "W5" not in {f.code for f in linted(bench, variant, baked, QUERY, ROWS)}
+
+
+def test_a_warning_quotes_no_document_that_may_not_leave(bench: Bench, tiny_qwen3: Path) -> None:
+    own = split_facts(bench.pool.template(str(tiny_qwen3)).body)[1]
+    spaced = own.replace("query ~ '\\n' -}}", "query ~ ' \\n' -}}")
+    assert spaced != own
+    variant = Variant(str(tiny_qwen3), template_of(spaced), "x")
+    query, rows = Query("q", (Text("who met secretiveAnna"),)), [Document("d", (Text("a file"),))]
+    said = [f.sentence for f in outgoing(bench, variant, query, rows).findings if f.code == "W1"]
+    assert said and "secretiveAnna" in said[0]
+    hidden = outgoing(bench, variant, query, rows, synthetic=True)
+    assert [f for f in hidden.findings if f.code == "W1"] and not any("secretive" in f.sentence for f in hidden.findings)

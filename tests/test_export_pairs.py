@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.bundles import bundle_per_target, with_token_types
 from tests.tiny import checkpoint
 from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, bundle, compatibility, files_of, outgoing, prove
@@ -54,12 +54,7 @@ def tiny(name: str, root: Path) -> Path:
 @pytest.fixture(scope="module")
 def bert(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With token types in its tokenizer's settings, as BERT's published checkpoints have them."""
-    place = tmp_path_factory.mktemp("bert") / "bert"
-    shutil.copytree(tiny("bert-ce", root), place)
-    settings = json.loads((place / "tokenizer_config.json").read_text())
-    settings["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
-    (place / "tokenizer_config.json").write_text(json.dumps(settings))
-    return place
+    return with_token_types(tiny("bert-ce", root), tmp_path_factory.mktemp("bert") / "bert")
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +69,7 @@ def rows(bench: Bench, out: Outgoing) -> tuple[TargetRow, ...]:
 
 @pytest.fixture(scope="module")
 def made(bench: Bench, out: Outgoing, rows: tuple[TargetRow, ...], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    places = {}
-    for row in (r for r in rows if r.ok):
-        places[row.name] = tmp_path_factory.mktemp(row.name)
-        for name, data in files_of(bench, out.aimed(row.name), rows).items():
-            (places[row.name] / name).write_bytes(data)
-    return places
+    return bundle_per_target(bench, out, rows, tmp_path_factory)
 
 
 def texts(out: Outgoing) -> Iterator[tuple[str, str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from PIL import Image as Pillow
 
 from tests.lint_examples import EXAMPLES, Example, linted, table, template
 from workbench.lint import RULES, Finding, errors, lint
-from workbench.pool import Bench, open_bench
+from workbench.pool import Bench
 from workbench.scenario import read_scenario, titles
 from workbench.scorers.lexical import Lexical
 from workbench.template import read_families, split_facts
@@ -25,14 +24,6 @@ DOCUMENT = Document("d", (Text("Bees see ultraviolet patterns on petals."),))
 FAMILIES = read_families(ROOT / "templates")
 OPENING, CLOSING = "<!-- lint:", "<!-- /lint -->"
 NAMES = [f"{e.code} {e.shown}" for e in EXAMPLES]
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    data, families = tmp_path_factory.mktemp("data"), ROOT / "templates"
-    bench = open_bench(model=MODEL.name, data=data, families=families, shipped=MODEL, device="cpu")
-    yield bench
-    bench.close()
 
 
 def said(shipped: Bench, example: Example) -> tuple[Finding, ...]:

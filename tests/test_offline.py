@@ -16,7 +16,8 @@ from fastapi.testclient import TestClient
 import workbench
 from tests.test_wire import data_url, png
 from workbench import api
-from workbench.errors import MediaInvalid, ModelUnavailable, PromptInvalid, RequestInvalid
+from workbench.errors import MediaInvalid, ModelUnavailable, PromptInvalid, RequestInvalid, WorkbenchError
+from workbench.pool import LEXICAL
 from workbench.types import Document, Encoding, Limits, ScoreResult, Text
 
 TEXTS = ["nothing", "a red circle", "red"]
@@ -152,6 +153,35 @@ def test_a_document_that_cannot_be_used_is_among_the_failed(model: workbench.Mod
 def test_what_cannot_begin_raises(model: workbench.Model, call: object, error: type[Exception]) -> None:
     with pytest.raises(error):
         call(model)  # type: ignore[operator]
+
+
+def test_overrides_choose_the_head(tiny_qwen3: Path) -> None:
+    """The raw rows of yes and of no are as far apart as the head without overrides says."""
+    logits: dict[str, dict[int, float]] = {}
+    for word in ("", "yes", "no"):
+        given = {"hf_overrides": {"classifier_from_token": [word], "method": "no_post_processing"}} if word else {}
+        with workbench.load(tiny_qwen3, device="cpu", dtype="float32", **given) as opened:
+            found = workbench.rerank(opened, "a red circle", TEXTS).ranked
+            logits[word] = {r.index: r.score.logit for r in found if r.score}
+    assert len(logits[""]) == len(TEXTS)
+    for i, margin in logits[""].items():
+        assert logits["yes"][i] - logits["no"][i] == pytest.approx(margin, abs=1e-4) and margin != pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "says"),
+    [
+        ("qwen3", {"classifier_from_token": ["yes"]}, "gives no score"),
+        ("qwen3", {"method": "no_post_processing"}, "without the label tokens"),
+        (LEXICAL, {"method": "x"}, "no config"),
+        ("http://127.0.0.1:9", {"method": "x"}, "config"),
+    ],
+)
+def test_overrides_that_nothing_would_read_are_said(
+    tiny_qwen3: Path, name: str, overrides: dict[str, object], says: str
+) -> None:
+    with pytest.raises(WorkbenchError, match=says):
+        workbench.load(tiny_qwen3 if name == "qwen3" else name, hf_overrides=overrides)
 
 
 def test_closing_ends_what_was_opened(tiny_qwen3: Path) -> None:

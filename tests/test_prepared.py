@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-
 from workbench.metrics import DEPTH, ndcg
-from workbench.pool import Bench, open_bench
+from workbench.pool import Bench
 from workbench.ranking import ranking
 from workbench.scenario import Scenario, read_scenario
 from workbench.types import Ranking
@@ -26,14 +23,6 @@ MENDED = {
         "query.<Query>:<Document>:' ~ document ~ '<|im_end|>\\n<|im_start|>assistant\\n' -%}\n", "",
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    data, families = tmp_path_factory.mktemp("data"), ROOT / "templates"
-    bench = open_bench(model=MODEL.name, data=data, families=families, shipped=MODEL, device="cpu")
-    yield bench
-    bench.close()
 
 
 def scenario(bench: Bench, name: str) -> Scenario:

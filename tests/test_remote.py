@@ -25,6 +25,7 @@ from workbench.scorers import _endpoints
 from workbench.scorers.vllm import OWN, Remote
 from workbench.template import template_of
 from workbench.types import Document, Encoding, Query, ScoreResult, Text, Variant
+from workbench.ui.page_view import status_html
 
 QUERY = Query("q", (Text("how do bees find flowers 🐝"),))
 TEXTS = ["bees see colours", "taxes are due", "é 😀 <|im_end|> x", "flowers smell " * 9, "x"]
@@ -257,6 +258,17 @@ def test_a_plain_endpoint_ranks_texts_and_says_what_it_cannot(local: Bench, conn
         assert isinstance(shown, PromptInvalid) and "own template only" in shown.message
         picture = Document("p", (bench.library.add(png(), "red.png"),))
         assert isinstance(bench.preview(bench.variant(), QUERY, [picture])[0], PromptInvalid)
+
+
+def test_a_listwise_reranker_says_so_on_the_page_and_is_asked_for_all_at_once(local: Bench, connect: Connect, url: str) -> None:
+    card = {"id": local.model, "root": "jinaai/jina-reranker-v3"}
+    front = Front(api.build(local), lambda path, _: JSONResponse({"data": [card]}) if path == "/v1/models" else None)
+    with served(front) as listwise:
+        bench = connect(listwise)
+        assert "A score may depend on the whole set of documents and their order." in status_html(scorer_of(bench))
+        before = front.count("/rerank")
+        assert len(numbers(bench, bench.variant(), ROWS * 5)) == len(ROWS) * 5 and front.count("/rerank") == before + 1
+    assert "whole set" not in status_html(scorer_of(connect(url)))
 
 
 # ---------------------------------------------------------------- servers that misbehave

@@ -17,9 +17,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from starlette.responses import JSONResponse
 
-from tests.servers import Front, served
+from tests.bundles import bundle_per_target
 from workbench.errors import PromptInvalid, RequestInvalid
 from workbench.export import Outgoing, TargetRow, compatibility, files_of
 from workbench.export._golden import Golden
@@ -43,15 +42,7 @@ def rows(bench: Bench, exported: Outgoing) -> tuple[TargetRow, ...]:
 def made(
     bench: Bench, exported: Outgoing, rows: tuple[TargetRow, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
-    """A folder with the bundle of every target that takes the prompt."""
-    places = {}
-    for row in rows:
-        if row.ok:
-            places[row.name] = tmp_path_factory.mktemp(row.name)
-            for name, data in files_of(bench, exported.aimed(row.name), rows).items():
-                (places[row.name] / name).parent.mkdir(parents=True, exist_ok=True)
-                (places[row.name] / name).write_bytes(data)
-    return places
+    return bundle_per_target(bench, exported, rows, tmp_path_factory)
 
 
 def golden_texts(out: Outgoing) -> list[tuple[str, str, str | None, Golden]]:
@@ -146,21 +137,6 @@ def test_snippets_ask_what_was_tried(made: dict[str, Path], name: str) -> None:
     (path,) = [p for p in made[name].glob("*.py") if p.name != "check.py"]
     constants = module_constants(path)
     assert constants["QUERY"] == "q" and constants["DOCUMENTS"] == ["d"]
-
-
-def test_the_langchain_snippet_runs(made: dict[str, Path]) -> None:
-    asked: list[dict[str, Any]] = []
-
-    def answer(path: str, body: dict[str, Any]) -> JSONResponse:
-        asked.append({"path": path, **body})
-        return JSONResponse({"id": "x", "results": [{"index": 0, "relevance_score": 0.25}]})
-
-    with served(Front(None, answer)) as url:
-        source = (made["langchain"] / "langchain_rerank.py").read_text(encoding="utf-8").replace("http://127.0.0.1:8000", url)
-        said = io.StringIO()
-        with redirect_stdout(said):
-            exec(compile(source, "langchain_rerank.py", "exec"), {})
-    assert said.getvalue() == "0.25 d\n" and asked[0]["path"].endswith("/rerank") and asked[0]["documents"] == ["d"]
 
 
 def test_the_openapi_file_takes_its_example_and_refuses_others(made: dict[str, Path]) -> None:

@@ -245,6 +245,8 @@ def _export(args: argparse.Namespace, bench: Bench, source: BinaryIO, base: Path
     files = files_of(bench, out, rows)
     _write(Path(args.out), files)
     print(f"{args.out}: {', '.join(files)}")
+    for found in out.findings:
+        print(f"{found.code} {found.sentence}")
     for row in rows:
         print(f"{'✓' if row.ok else '✗'} {row.name}: {row.why_not or f'{row.same} of {row.asked} pairs equal'}")
     return 0

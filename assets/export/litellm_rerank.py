@@ -1,4 +1,4 @@
-"""pip install litellm"""
+"""pip install litellm        (it asks the web for prices at the start; LITELLM_LOCAL_MODEL_COST_MAP=True keeps it from that)"""
 
 import litellm
 

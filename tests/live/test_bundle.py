@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.bundles import unpacked
 from tests.live.conftest import HOME, bert, running
 from tests.tiny import fill
 from workbench.export import bundle
@@ -30,10 +31,8 @@ ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("Bees see ultraviole
 @pytest.fixture(scope="module")
 def folder(bench: Bench, tiny_qwen3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prompt tuned on the tiny checkpoint, exported."""
-    place = tmp_path_factory.mktemp("bundle")
-    for name, data in bundle(bench, Variant(str(tiny_qwen3), instruction="Prefer pollinators."), QUERY, ROWS).items():
-        (place / name).write_bytes(data)
-    return place
+    files = bundle(bench, Variant(str(tiny_qwen3), instruction="Prefer pollinators."), QUERY, ROWS)
+    return unpacked(files, tmp_path_factory.mktemp("bundle"))
 
 
 @contextlib.contextmanager
@@ -66,10 +65,7 @@ def checked(folder: Path, url: str, *flags: str) -> tuple[int, str, dict[str, An
 @pytest.fixture(scope="module")
 def pair_folder(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cross-encoder that reads its tokenizer's pair, exported."""
-    place = tmp_path_factory.mktemp("pairs")
-    for name, data in bundle(bench, Variant(str(bert())), PAIR_QUERY, PAIR_ROWS).items():
-        (place / name).write_bytes(data)
-    return place
+    return unpacked(bundle(bench, Variant(str(bert())), PAIR_QUERY, PAIR_ROWS), tmp_path_factory.mktemp("pairs"))
 
 
 def other_model(tiny: Path, place: Path) -> Path:
@@ -99,7 +95,7 @@ def test_half_precision_is_a_warning_and_with_strict_a_failure(folder: Path, tmp
         assert checked(folder, url, "--strict")[0] == 1
 
 
-@pytest.mark.parametrize("sabotage", ["template not loaded", "newline lost", "instruction ignored", "other model or revision"])
+@pytest.mark.parametrize("sabotage", ["template not loaded", "newline lost", "instruction ignored", "other model"])
 def test_a_sabotage_is_named(folder: Path, tmp_path: Path, tiny_qwen3: Path, root: Path, sabotage: str) -> None:
     changes: dict[str, str | None] = {}
     if sabotage == "template not loaded":
@@ -127,7 +123,7 @@ def test_a_pair_is_served_as_it_was_exported(pair_folder: Path, tmp_path: Path) 
     assert all(row["counted"] == row["tokens"] and not row["wrong"] for row in report["rows"])
 
 
-@pytest.mark.parametrize("sabotage", ["other model or revision", "template loaded"])
+@pytest.mark.parametrize("sabotage", ["other model", "template loaded"])
 def test_a_sabotage_of_a_pair_is_named(pair_folder: Path, tmp_path: Path, sabotage: str) -> None:
     changes: dict[str, str | None] = {"--max-model-len": None}
     if sabotage == "template loaded":

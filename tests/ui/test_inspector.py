@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.tiny import checkpoint
 from tests.ui.test_past import SHOT, request
 from workbench import wire
 from workbench.pool import LEXICAL, Bench
@@ -116,6 +117,24 @@ def test_a_pair_that_was_left_while_it_was_scored_draws_nothing(inspector: Inspe
 
     monkeypatch.setattr(Bench, "rank", left)
     assert all(isinstance(x, dict) for x in inspector.on_score(request(), "x", *fields))
+
+
+def test_every_step_of_a_process_reward_is_shown(inspector: Inspector, root: Path) -> None:
+    said = "Two and two.\n\nThat is <b>four</b>.\n\nSo it is five."
+    fields = values(inspector, str(checkpoint("step-reward", root / ".cache" / "tiny")), Document("x", (Text(said),)))
+    fields[6] = fields[8] = None  # it reads no instruction
+    list(inspector.loop.on_rank(request(), *fields))
+    _, body, *_ = opened(inspector, fields, "x")
+    asked = desk.read(inspector.loop.bench, *fields)
+    (result,) = inspector.loop.bench.rank(asked.variants["b"], asked.query, asked.rows)
+    assert result.score
+    steps: Any = result.score.detail["steps"]
+    drawn = re.findall(r'<li( class=worst)?><span[^>]*>(.*?)</span><b class="digits">(.*?)</b><span[^>]*>(.*?)</span></li>', body)
+    assert len(steps) == 3 and len(drawn) == 2 * 3  # of both sides
+    assert [html.unescape(text) for _, text, *_ in drawn[:3]] == said.split("\n\n")
+    assert [value for *_, value, _ in drawn[:3]] == [f"{s['value']:.4f}" for s in steps]
+    (worst,) = (i for i, (mark, *_) in enumerate(drawn[:3]) if mark)
+    assert steps[worst]["logit"] == min(s["logit"] for s in steps) == result.score.logit and "<b>four" not in body
 
 
 def test_nothing_foreign_is_markup(inspector: Inspector) -> None:

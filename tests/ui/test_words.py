@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.ui.sentences import ROOT, SLOT, WORDY, Source, drawn, readings, said, sources, texts, written
+from workbench.scorers import _probe
+from workbench.scorers._jobs import Jobs
 
 CATALOG: dict[str, str] = json.loads((ROOT / "assets" / "words.zh.json").read_text(encoding="utf-8"))
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -64,6 +68,18 @@ def test_every_text_of_our_html_has_its_translation() -> None:
     every = list(drawn(sources(only="ui")))
     assert len({text for _, text in every}) > 250
     assert not missing(iter(every))
+
+
+def test_what_a_remote_model_says_of_itself_has_its_translation() -> None:
+    both = (False, True)
+    found = [note for four in itertools.product(both, repeat=4) for note in _probe._template_faults(*four)]
+    found += [*_probe._classify_faults(True, False), *_probe._activation_faults(3.0, 2.0)]
+    unasked: Any = None
+    jobs = Jobs(unasked, unasked, unasked, whole=True)
+    jobs._differs = True
+    found += jobs.notes()
+    every = [part for note in found for part in re.split(r"(?<=[.]) +", note)]
+    assert len(set(every)) == 10 and not missing(("a note", text) for text in every)
 
 
 def test_the_prepared_questions_say_what_to_look_at_in_both_languages() -> None:

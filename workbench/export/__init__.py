@@ -18,6 +18,7 @@ from workbench.export._bake import bake, jinja_literal, prove_steady, steady, wi
 from workbench.export._differences import differences
 from workbench.export._golden import make_golden
 from workbench.export._judged import judged
+from workbench.export._linted import asked_first, prove_sound, said, said_of
 from workbench.export._lone import prove_lone
 from workbench.export._manifest import SCHEMA, Outgoing, golden_lines, manifest
 from workbench.export._one_file import check_program
@@ -25,7 +26,7 @@ from workbench.export._probes import PROBES
 from workbench.export._readme import readme
 from workbench.export.targets import Row as TargetRow
 from workbench.export.targets import compatibility
-from workbench.lint import errors, findings, gather
+from workbench.lint import Finding
 from workbench.pool import Bench
 from workbench.ranking import make_pair, takes_template
 from workbench.scorers import Scorer
@@ -33,10 +34,9 @@ from workbench.types import JSON, Document, Pair, Query, Row, Text, Variant
 
 __all__ = [
     "Outgoing", "TargetRow", "bake", "bundle", "check", "compatibility", "differences", "files_of",
-    "jinja_literal", "outgoing", "prove", "prove_sound",
+    "jinja_literal", "linted", "outgoing", "prove", "prove_sound",
     "zip_bundle",
 ]  # fmt: skip
-LINTED = 4  # pairs of the caller that the linter reads
 
 
 def bundle(
@@ -75,18 +75,9 @@ def prove(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> 
     return variant, baked
 
 
-def prove_sound(bench: Bench, variant: Variant, query: Query, rows: Sequence[Row]) -> None:
-    """Nothing should leave that the linter calls an error. Raises PromptInvalid with the first, on the first pairs and ours."""
-    variant = bench.resolved(variant)
-    scorer, own = bench.pool.get(variant.model), bench.pool.template(variant.model)
-    pairs = [(query, r) for r in rows if isinstance(r, Document) and r.content][:LINTED] if query.content else []
-    for asked in (*pairs, (PROBES[0].query, PROBES[0].document)):
-        for found in errors(findings(gather(bench.renderer, scorer, variant, *asked, own))):
-            sentence = found.sentence.replace("`", "'").rstrip(".")
-            raise PromptInvalid(
-                f"{found.code}: {sentence}", where=found.where,
-                hint="The linter names every fault; most are mended by a click under the editor.",
-            )  # fmt: skip
+def linted(bench: Bench, variant: Variant, baked: str, query: Query, rows: Sequence[Row]) -> tuple[Finding, ...]:
+    """What the linter says of what `prove` returned, before anything is scored."""
+    return said(bench, variant, baked, asked_first(query, rows))
 
 
 def outgoing(
@@ -104,7 +95,8 @@ def outgoing(
     golden = make_golden(bench, scorer, variant, replace(variant.template, body=baked), query, rows, synthetic)
     shipped = bench.pool.shipped
     served = f"assets/{shipped.name}" if shipped and scorer.name == shipped.name else getattr(scorer, "served", scorer.name)
-    return Outgoing(variant, scorer, baked, served, target, golden, synthetic, judged(bench, variant, query, rows, grades))
+    metrics, found = judged(bench, variant, query, rows, grades), said_of(bench, variant, baked, golden)
+    return Outgoing(variant, scorer, baked, served, target, golden, synthetic, metrics, found)
 
 
 def files_of(bench: Bench, out: Outgoing, rows: Sequence[TargetRow]) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""What check.py asks of a server: scores, counts and ids in vLLM's words, or scores in text-embeddings-inference's.
+"""What check.py asks of a server: scores, counts and ids in vLLM's words, or scores in SGLang's or text-embeddings-inference's.
 
 Knows nothing of causes or bundles. Standard library only: it goes out as a part of check.py.
 """
@@ -27,7 +27,10 @@ class Server:
     """One address. Neither proxies nor redirects: a key goes where it was meant to go.
 
     `texts`: it speaks text-embeddings-inference's /rerank; `counted`: tokens of the last answer, where its headers tell.
+    `route`: where it ranks; `listed`: it answers with a bare list, as SGLang does.
     """
+
+    route, listed = "/rerank", False
 
     def __init__(self, address: str, key: str = "") -> None:
         self.address, self.key, self.texts, self.counted = address.rstrip("/"), key, False, ""
@@ -73,12 +76,31 @@ def shows_ids(server: Server, model: str) -> bool:
     return False
 
 
+def find_route(server: Server, model: str) -> None:
+    """Where the server ranks, and in whose words. Raises Unanswered where it does not.
+
+    vLLM serves /rerank and /v1/rerank, SGLang the second alone.
+    """
+    body = {"query": "q", "documents": ["d"]}
+    try:
+        rerank(server, model, body)
+    except Unanswered as error:
+        if server.texts or error.status not in (404, 405):
+            raise
+        server.route = "/v1/rerank"
+        rerank(server, model, body)
+
+
 def rerank(server: Server, model: str, request: dict[str, Any]) -> tuple[float, int | None]:
-    """The logit of a request's one document, and how many tokens the server counted."""
+    """The logit of a request's one document (a probability where a server gives no other), and how many tokens it counted."""
     if server.texts:
         body = {"query": request["query"], "texts": request["documents"], "raw_scores": True, "truncate": False}
         return float(server.ask("/rerank", body)[0]["score"]), int(server.counted) if server.counted else None
-    answer = server.ask("/rerank", {**named(model, **request), "use_activation": False})
+    word = {"instruct": request["instruction"]} if server.listed and request.get("instruction") else {}
+    answer = server.ask(server.route, {**named(model, **request), "use_activation": False, **word})
+    if isinstance(answer, list):
+        server.listed = True
+        return float(answer[0]["score"]), (answer[0].get("meta_info") or {}).get("prompt_tokens")
     return float(answer["results"][0]["relevance_score"]), (answer.get("usage") or {}).get("prompt_tokens")
 
 
@@ -92,7 +114,7 @@ def replay(server: Server, model: str, row: dict[str, Any], shows: bool) -> dict
             return {"ids": None, "tokens": None, "logit": math.nan, "refused": str(error)}
         raise
     found: dict[str, Any] = {"ids": None, "tokens": tokens, "logit": logit}
-    if shows and "truncate_prompt_tokens" not in request:
+    if shows and not server.listed and "truncate_prompt_tokens" not in request:
         sides = [request["query"], request["documents"][0]]
         contents = [side["content"] if isinstance(side, dict) else side for side in sides]
         given = {"instruction": request["instruction"]} if "instruction" in request else {}

@@ -11,13 +11,15 @@ from typing import Any
 from workbench.export._asking import Server, Unanswered, ids_of, named
 
 HINTS = {
-    "template not loaded": "Start the server with --chat-template template.jinja, the file of this bundle.",
+    "template not loaded": "Start the server with --chat-template and this bundle's template.jinja (SGLang: sglang.jinja).",
     "instruction ignored": "The tuned instruction does not arrive: load this bundle's template.jinja, and vLLM 0.22 or newer.",
     "newline lost": "Load template.jinja as it is: an editor or another template has dropped a newline.",
     "double wrap": "Send plain texts: the query or document is wrapped once more by a client or a proxy.",
     "other prompt": "Load the bundle's own template.jinja; the first difference is shown above.",
     "other dtype": "Serve with the dtype of manifest.json to get the same numbers.",
     "other model or revision": "Serve the model and revision that manifest.json names.",
+    "other model": "Serve the model that manifest.json names.",
+    "other revision": "Serve the revision that manifest.json names, unquantised and with the head that serve.sh gives it.",
     "template loaded": "Start the server without --chat-template: this model reads its tokenizer's pair and nothing around it.",
     "instruction read": "This model was trained on none: take the instruction out of what the server or a proxy puts in front.",
     "sides swapped": "The query arrives as the document: look for a client or a proxy that changes their places.",
@@ -102,6 +104,13 @@ def by_text(server: Server, model: str, row: dict[str, Any], found: dict[str, An
     if ours == theirs:
         return "other model or revision"  # the same words in another tokenizer's ids
     return "newline lost" if ours.replace("\n", "") == theirs.replace("\n", "") else "other prompt"
+
+
+def named_by(cause: str, root: str, served: str) -> str:
+    """A foreign model apart from another revision of the same, where the server says what it loaded."""
+    if cause != "other model or revision" or not root:
+        return cause
+    return "other revision" if root == served else "other model"
 
 
 def occurrences(ids: list[int], part: list[int]) -> int:

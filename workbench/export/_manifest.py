@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.export._golden import Golden
+from workbench.lint import Finding
 from workbench.scorers import Scorer
 from workbench.types import JSON, Parity, Variant
 
@@ -40,6 +41,7 @@ class Outgoing:
     golden: tuple[Golden, ...] = ()
     synthetic: bool = False
     judged: JSON = None  # {documents, sha256, metrics} of what carried grades
+    findings: tuple[Finding, ...] = ()  # what the linter says of the template that leaves
 
     @property
     def pair(self) -> bool:
@@ -90,6 +92,7 @@ def manifest(out: Outgoing) -> dict[str, JSON]:
             "noise": out.golden[0].noise,
         },
         "judged": out.judged,
+        "findings": [{"code": f.code, "where": f.where, "sentence": f.sentence} for f in out.findings],
         "versions": {"python": platform.python_version(), **_versions("torch", "transformers", "tokenizers", "jinja2")},
         "licence": LICENCE if out.pair else f"The template is yours. {LICENCE}",
     }

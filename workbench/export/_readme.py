@@ -50,7 +50,7 @@ The exit code is 0 when it serves this prompt, 1 when it does not, with the caus
 
 `manifest.json` says what was tuned, with which recipe (`{out.variant.parity}`) and versions;
 `manifest.schema.json` is its schema.
-
+{_findings(out)}
 ## Which programs read the same tokens
 
 {_table(rows)}
@@ -96,6 +96,13 @@ def _command(out: Outgoing, files: Mapping[str, bytes]) -> str:
     if out.pair and "rerank.py" in files:  # it knows its model
         return "python rerank.py"
     return next((line for name, line in WAYS.items() if name in files), "")
+
+
+def _findings(out: Outgoing) -> str:
+    if not out.findings:
+        return ""
+    lines = (f"- {f.code}: {' '.join(f.sentence.split())}" for f in out.findings)
+    return "\n".join(["", "## What the linter says", "", *lines, ""])
 
 
 def _table(rows: Sequence[Row]) -> str:

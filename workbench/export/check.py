@@ -15,8 +15,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from workbench.export._asking import Server, Unanswered, model_of, replay, rerank, shows_ids
-from workbench.export._causes import HINTS, by_numbers, cause_of, cause_of_pair, ends_of, judge, reads_instruction
+from workbench.export._asking import Server, Unanswered, find_route, model_of, replay, shows_ids
+from workbench.export._causes import (
+    HINTS,
+    by_numbers,
+    cause_of,
+    cause_of_pair,
+    ends_of,
+    judge,
+    named_by,
+    reads_instruction,
+)
 
 __all__ = ["HINTS", "Server", "Unanswered", "compare", "exit_code", "main", "table"]
 
@@ -30,7 +39,7 @@ def compare(address: str, bundle: Path, key: str = "") -> dict[str, Any]:
     model, root = model_of(server)
     pair = manifest["template_sha256"] is None
     shows = not pair and shows_ids(server, model)
-    rerank(server, model, {"query": "q", "documents": ["d"]})  # is it a reranker at all
+    find_route(server, model)
     found = [replay(server, model, row, shows) for row in golden]
     _as_logits(golden, found)
     wrong = [judge(row, f) for row, f in zip(golden, found, strict=True)]
@@ -59,14 +68,15 @@ def compare(address: str, bundle: Path, key: str = "") -> dict[str, Any]:
          "first": _first(r["token_ids"], f["ids"]), "golden_ids": r["token_ids"], "refused": f.get("refused")}
         for r, f, w, c in zip(golden, found, wrong, causes, strict=True)
     ]  # fmt: skip
-    causes = [c for c, _ in why.most_common()]
+    causes = [named_by(c, root, manifest["served"]) for c, _ in why.most_common()]
     return {"address": address, "model": model, "rows": rows, "causes": causes, "warnings": warnings, "ok": not why}
 
 
 def _as_logits(golden: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
     """Servers that give probabilities whatever they are asked: turned back where the golden logits are none themselves."""
-    if all(0 <= f["logit"] <= 1 for f in found) and not all(0 <= r["logit"] <= 1 for r in golden):
-        for f in found:
+    given = [f for f in found if "refused" not in f]
+    if all(0 <= f["logit"] <= 1 for f in given) and not all(0 <= r["logit"] <= 1 for r in golden):
+        for f in given:
             p = min(max(f["logit"], 1e-12), 1 - 1e-12)
             f["logit"] = math.log(p) - math.log1p(-p)
 

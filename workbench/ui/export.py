@@ -19,12 +19,22 @@ from typing import Any
 import gradio as gr
 
 from workbench.errors import WorkbenchError
-from workbench.export import Outgoing, TargetRow, compatibility, files_of, outgoing, prove, prove_sound, zip_bundle
+from workbench.export import (
+    Outgoing,
+    TargetRow,
+    compatibility,
+    files_of,
+    linted,
+    outgoing,
+    prove,
+    prove_sound,
+    zip_bundle,
+)
 from workbench.export.targets import TARGETS
 from workbench.template import split_facts
 from workbench.types import Document, Query, Text
 from workbench.ui import aims, desk
-from workbench.ui.export_view import files_html, offers_html, targets_html, working_html
+from workbench.ui.export_view import files_html, findings_html, offers_html, targets_html, working_html
 from workbench.ui.figures import sentence
 from workbench.ui.loop import Loop
 from workbench.ui.preview import View
@@ -55,6 +65,7 @@ class Export:
                 return self._whole(side, target, done, values[0])
             variant, baked = prove(self.loop.bench, asked.variants[side], asked.query, asked.rows)
             prove_sound(self.loop.bench, variant, asked.query, asked.rows)
+            found = linted(self.loop.bench, variant, baked, asked.query, asked.rows)
         except WorkbenchError as error:
             return _refused(error)
         own = desk.body_of(self.loop.bench, values[0])
@@ -62,7 +73,8 @@ class Export:
             bool(variant.instruction) and variant.template is not None and split_facts(variant.template.body)[1] == own
         )
         files = {**_template(baked), "request.json": _request(asked, side)}
-        drawn = (offers_html(variant.instruction or "", files["request.json"]) if alone else "") + files_html(files)
+        offers = offers_html(variant.instruction or "", files["request.json"]) if alone else ""
+        drawn = findings_html(found) + offers + files_html(files)
         return drawn, gr.update(**OFF), self._alone(baked)
 
     def on_check(self, side: str, target: str, synthetic: bool, *values: Any) -> Iterator[tuple[Any, ...]]:
@@ -92,7 +104,7 @@ class Export:
 
     def _whole(self, side: str, target: str, done: Checked, model: str) -> tuple[Any, ...]:
         out, rows = done
-        drawn = targets_html(rows, target, len(out.golden))
+        drawn = findings_html(out.findings) + targets_html(rows, target, len(out.golden))
         template = self._alone(out.template)
         if not next(r for r in rows if r.name == target).ok:
             return drawn, gr.update(**OFF), template

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workbench.export import TargetRow
+from workbench.lint import Finding
 from workbench.ui.figures import esc
+from workbench.ui.lint_view import said_html
 
 ABOUT = {
     "template.jinja": "the prompt, its instruction as the default",
@@ -45,6 +47,21 @@ def offers_html(instruction: str, request: bytes) -> str:
         + _file("instruction", instruction.encode(), "copy it into your requests")
         + _file("request", request, "or the whole request")
         + "</div>"
+    )
+
+
+def findings_html(found: Sequence[Finding]) -> str:
+    """What the linter says and stops nothing, "" where it says nothing."""
+    if not found:
+        return ""
+    lines = "".join(
+        f'<div class="finding {"error" if f.error else "warning"}" data-code="{f.code}"><b class="code">{f.code}</b>'
+        f'<span class="said" title="{esc(f.sentence)}">{said_html(f.sentence)}</span></div>'
+        for f in found
+    )
+    return (
+        '<section class="sheet warned"><header class="head"><b>The linter says</b>'
+        f'<span class="muted">it stops nothing, and goes into the bundle</span></header>{lines}</section>'
     )
 
 

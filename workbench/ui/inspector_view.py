@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from workbench.errors import MediaInvalid, WorkbenchError
 from workbench.media import Library
@@ -135,7 +136,7 @@ def side_html(
             f'<p class="score"><b class="digits">{result.score.value:.6f}</b><span class="muted">logit</span> '
             f'<b class="digits" data-logit="{side}">{result.score.logit:.4f}</b></p>'
         )
-        labels = _labels(result)
+        labels = _labels(result) + _steps(result)
     ids = " ".join(map(str, outcome.token_ids[:IDS])) + (" …" if len(outcome.token_ids) > IDS else "")
     tokens = count(len(outcome.token_ids), "token")
     return (
@@ -154,6 +155,24 @@ def _labels(result: ScoreResult) -> str:
     return (
         f'<p class="facts"><span>yes <b class="digits">{yes:.4f}</b></span><span>no <b class="digits">{no:.4f}</b></span></p>'
     )
+
+
+def _steps(result: ScoreResult) -> str:
+    """Every step of a process reward with its own probability and logit; the worst one ranks the document."""
+    steps: Any = result.score.detail.get("steps") if result.score else None
+    if not steps:
+        return ""
+    said = "\n".join(p.text for p in result.document.content if isinstance(p, Text))
+    texts = said.split("\n\n")  # as the family's template does; another may set its marks elsewhere
+    texts = texts if len(texts) == len(steps) else [""] * len(steps)
+    worst = min(range(len(steps)), key=lambda i: float(steps[i]["logit"]))
+    rows = "".join(
+        f'<li{" class=worst" if i == worst else ""}>'
+        f'<span class="ell" translate="no" dir="auto">{esc(" ".join(text.split()))}</span>'
+        f'<b class="digits">{float(step["value"]):.4f}</b><span class="digits muted">{float(step["logit"]):.4f}</span></li>'
+        for i, (step, text) in enumerate(zip(steps, texts, strict=True))
+    )
+    return f'<p class="facts"><span>Steps; the worst one ranks the document</span></p><ol class="steps">{rows}</ol>'
 
 
 # ---------------------------------------------------------------- its past

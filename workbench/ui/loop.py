@@ -169,6 +169,10 @@ class Loop:
         finally:
             ended()
 
+    def on_status(self, current: str) -> str:
+        """The model in use. Asked again after every run: one that ends late says the model it began with."""
+        return status_html(self.bench.pool.get(current))
+
     def on_stop(self, request: gr.Request) -> None:
         self.stops.ask(str(request.session_hash))
 

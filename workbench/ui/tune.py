@@ -150,6 +150,12 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
         seen.then(**_lint(loop, tune), **LIVE)
 
 
+def _ended(run: Any, after: Any, loop: Loop, tune: Tune) -> None:
+    """What a run that ended says of fields and of the model may be past."""
+    after(run.then(**_stale(loop, tune), **LIVE))
+    run.then(loop.on_status, tune.top.current, tune.top.status, **LIVE)
+
+
 def _wire_intake(loop: Loop, tune: Tune, opened: gr.Tab) -> None:
     back = opened.select(loop.tray, tune.tray.items, tune.tray.tray, **LIVE)  # rows may have changed in another tab
     shown = [tune.results.lists, tune.results.scores, tune.results.table]
@@ -177,7 +183,7 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     judge: dict[str, Any] = {"fn": border.on_judge, "inputs": tune.fields, "outputs": results.foreign}
     back, after = results_panel.wire(loop, results, tune.fields, [tune.editors.b.template, tune.editors.b.instruction])
     scoring = tune.ask.score.click(**rank, **SCORE)
-    after(scoring.then(**_stale(loop, tune), **LIVE))
+    _ended(scoring, after, loop, tune)
     scoring.then(**_lint(loop, tune), **LIVE)  # scores that do not spread are found now
     tune.ask.score.click(**judge, **LIVE)
     tune.ask.stop.click(loop.on_stop, **CLICK)
@@ -186,11 +192,11 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     for start in (loaded, ask.scenario.select(**clean, **WORK), ask.restored.click(**clean, **WORK)):
         _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
         start.then(lambda: ([], ""), None, [tune.editors.steps, tune.editors.b.undo], **LIVE)
-        after(start.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
+        _ended(start.then(**rank, **SCORE), after, loop, tune)
         start.then(**judge, **LIVE)
         start.then(lambda: "", None, tune.tray.said, **LIVE)  # what was said of the rows before
     back.then(**_preview(loop, tune), **LIVE)
-    after(back.then(**rank, **SCORE).then(**_stale(loop, tune), **LIVE))
+    _ended(back.then(**rank, **SCORE), after, loop, tune)
     chosen = results.foreign.click(
         border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
     )
