@@ -173,7 +173,7 @@ def test_a_label_is_on_the_cards_and_goes_out_and_comes_back(loop: Loop, values:
     line = judged_lines(loop.bench, asked)
     back = read_paste(line, loop.bench)
     assert back.labels == tuple(i["label"] for i in values[4]) and back.labels[0] == "the <best> one"
-    items = Intake(loop).on_paste(line, [])[0]
+    items = Intake(loop).on_paste(line, [], SimpleNamespace(session_hash="s"))[0]  # type: ignore[arg-type]
     assert [i["label"] for i in items] == list(back.labels)
     odd = {**json.loads(line), "labels": [1]}
     assert read_paste(json.dumps(odd), loop.bench).labels == ()

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench.bench import memory
 from workbench.media import Library
 from workbench.named import FAMILIES
 from workbench.pool import open_bench
+from workbench.scorers import _peak as memory
 from workbench.types import JSON, Document, Encoding, Pair, Query, RenderedPrompt, Score
 
 NAMES = ("ours", "naive")  # any other is a server's URL
