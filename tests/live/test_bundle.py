@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.bundles import unpacked
-from tests.live.conftest import HOME, bert, running
+from tests.live.conftest import ENV, HOME, START_SECONDS, bert, running
 from tests.tiny import fill
 from workbench.export import bundle
 from workbench.pool import Bench
@@ -25,7 +25,8 @@ from workbench.types import Document, Query, Text, Variant
 PAIR_QUERY = Query("q", (Text("the cat is"),))
 PAIR_ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("a dog", "the cat is a dog", "é [SEP] 😀"))]
 QUERY = Query("q", (Text("how do bees find flowers"),))
-ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(("Bees see ultraviolet.", "Taxes are due.", "蜜蜂 🐝"))]
+TEXTS = ("Bees see ultraviolet.", "Taxes are due.", "蜜蜂 🐝")
+ROWS = [Document(str(i), (Text(t),)) for i, t in enumerate(TEXTS)]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,24 @@ def test_half_precision_is_a_warning_and_with_strict_a_failure(folder: Path, tmp
         assert code == 0 and report["warnings"] and report["warnings"][0].startswith("other dtype"), said
         assert all("ids" not in row["wrong"] and "count" not in row["wrong"] for row in report["rows"])
         assert checked(folder, url, "--strict")[0] == 1
+
+
+def test_the_offline_script_prints_the_scores_that_were_tuned(bench: Bench, tiny_qwen3: Path, tmp_path: Path) -> None:
+    tuned = Variant(str(tiny_qwen3), instruction="Prefer pollinators.")
+    folder = unpacked(bundle(bench, tuned, QUERY, ROWS, target="vllm-offline"), tmp_path)
+    script = folder / "offline.py"
+    said = script.read_text(encoding="utf-8")
+    quicker = said.replace("OPTIONS = {", "OPTIONS = {'enforce_eager': True, ", 1)  # no minutes of compiling for three pairs
+    assert quicker != said
+    script.write_text(quicker, encoding="utf-8")
+    command = [str(HOME / "bin" / "python"), str(script)]
+    out = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS, env=ENV, cwd=folder)
+    lines = [line.split(" ", 1) for line in out.stdout.splitlines() if line.split(" ", 1)[-1] in TEXTS]
+    assert [text for _, text in lines] == list(TEXTS), out.stdout[-2000:] + out.stderr[-2000:]
+    wanted = {result.document.id: result.score for result in bench.rank(tuned, QUERY, ROWS)}
+    for at, (number, _) in enumerate(lines):
+        score = wanted[str(at)]
+        assert score is not None and float(number) == pytest.approx(score.value, abs=1e-4)
 
 
 @pytest.mark.parametrize("sabotage", ["template not loaded", "newline lost", "instruction ignored", "other model"])

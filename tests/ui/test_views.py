@@ -269,6 +269,15 @@ def test_foreign_text_is_escaped_in_every_view(html: str) -> None:
     assert not {"img", "script"} & set(tags.seen) and not any(name.startswith("on") for name in tags.attributes)
 
 
+def test_a_target_that_reads_other_tokens_shows_each_and_where() -> None:
+    odd = Difference("the longest pair", 7, ((271, "\n\n"),), ((198, "\n"), (198, "\n")))
+    row = TargetRow("sglang", "SGLang", "reads other tokens", (), 3, 4, (odd,))
+    shown = export_view.targets_html([row], "sglang", 4)
+    assert "the longest pair, token 7: 271 &#x27;\\n\\n&#x27; → 198 &#x27;\\n&#x27; 198 &#x27;\\n&#x27;" in shown
+    assert 'data-ok="0"' in shown and "✗" in shown
+    assert "token 7" not in export_view.targets_html([row], "vllm", 4)  # of the chosen one only
+
+
 def test_labels_and_pictures() -> None:
     assert label_of([Image("0" * 64, "p.png"), Text(" two\nlines ")]) == "two lines"
     assert label_of([Image("0" * 64, "p.png")]) == "p.png" and label_of([]) == "untitled"
