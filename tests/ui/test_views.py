@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from workbench.errors import PromptInvalid, TemplateInvalid
 from workbench.export import TargetRow
 from workbench.export.targets import Difference
 from workbench.lint import Finding, Fix
+from workbench.pool import Bench
 from workbench.ranking import ranking
 from workbench.types import (
     Cut,
@@ -310,3 +312,15 @@ def test_lines_that_differ_are_counted() -> None:
     assert side_view.lines_changed("a\nb", "a\nb") == 0
     assert side_view.lines_changed("a\nc", "a\nb") == 1
     assert side_view.lines_changed("a\nc\nd", "a") == 2
+
+
+def test_a_model_says_what_reading_it_took(bench: Bench, tiny_qwen3: Path) -> None:
+    scorer = bench.pool._load(str(tiny_qwen3), lambda _: None)
+    assert "read in" not in page_view.status_html(scorer)
+    rows = [Document("d", (Text("d"),))]
+    (encoding,) = bench.preview(Variant(str(tiny_qwen3)), Query("q", (Text("q"),)), rows)
+    assert isinstance(encoding, Encoding) and dict(scorer.score([encoding]))
+    found = re.search(r"([\d,]+) parameters, read in ([\d.]+) s, at most ([\d,]+) MiB held", page_view.status_html(scorer))
+    assert found, page_view.status_html(scorer)
+    held = float(found[3].replace(",", ""))
+    assert 4 * int(found[1].replace(",", "")) / (1 << 20) < held < 100_000 and float(found[2]) < 300

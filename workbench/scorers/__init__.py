@@ -29,7 +29,8 @@ def never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ScorerFacts:
-    """What the screen says of a model; `seconds` is its loading time, `note` anything the user should know."""
+    """What the screen says of a model; `seconds` is its loading time, `peak_mib` the most memory held meanwhile (of the device
+    where that has its own, else of the process; 0 where the system does not tell), `note` anything the user should know."""
 
     device: str
     dtype: str
@@ -37,6 +38,7 @@ class ScorerFacts:
     loaded: bool = False
     seconds: float = 0.0
     note: str = ""
+    peak_mib: float = 0.0
 
 
 class Scorer(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 
 from workbench.errors import ModelUnavailable, ScoreFailed, WorkbenchError
-from workbench.scorers import ScorerFacts, Stop
+from workbench.scorers import ScorerFacts, Stop, _peak
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._tokens import Tokens
@@ -41,7 +41,7 @@ class Local(abc.ABC):
         self.special_tokens, self.control_ids = self._tokens.special_tokens, self._tokens.control_ids
         self._pace = engine.Pace(self._device)
         self._backbone: Any = None
-        self._seconds, self._note, self._parameters = 0.0, "", 0
+        self._seconds, self._note, self._parameters, self._peak_mib = 0.0, "", 0, 0.0
 
     # ------------------------------------------------------------ for a score type to say
     @abc.abstractmethod
@@ -70,8 +70,9 @@ class Local(abc.ABC):
     def facts(self) -> ScorerFacts:
         name = str(self._dtype).removeprefix("torch.")
         return ScorerFacts(
-            str(self._device), name, self._parameters, self._backbone is not None, self._seconds, self._note
-        )
+            str(self._device), name, self._parameters, self._backbone is not None, self._seconds, self._note,
+            self._peak_mib,
+        )  # fmt: skip
 
     def sleep(self) -> None:
         with engine.DEVICE:
@@ -147,6 +148,7 @@ class Local(abc.ABC):
 
         logging.disable_progress_bar()
         engine.use_cores()
+        _peak.reset()
         started = time.perf_counter()
         try:
             backbone = self._open()
@@ -158,7 +160,8 @@ class Local(abc.ABC):
         slow = self._on_cpu(backbone, sample) if self._device.type != "cpu" else None
         self._ready(backbone)
         self._backbone = backbone
-        self._seconds = time.perf_counter() - started
+        self._seconds, held = time.perf_counter() - started, _peak.peak()
+        self._peak_mib = held.get("device") or held.get("process", 0.0)
         if slow is not None:
             self._compare(self._fast(backbone, sample), slow)
 

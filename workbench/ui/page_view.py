@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.scorers import Scorer
+from workbench.scorers import Scorer, ScorerFacts
 from workbench.types import Encoding
 from workbench.ui.figures import esc, sentence, shorten
 from workbench.ui.times import time_html
@@ -40,12 +40,20 @@ def _short(name: str) -> str:
 def status_html(scorer: Scorer) -> str:
     facts = scorer.facts()
     size = f" · {_size(facts.parameters)}" if facts.parameters else ""
-    title = f"{scorer.name}: {facts.parameters:,} parameters. {facts.note}".strip()
+    title = _told(scorer, facts).strip()
     note = f'<span class="note">{esc(facts.note)}</span>' if facts.note and facts.dtype != "none" else ""
     return (
         f'<span class="pill" title="{esc(title)}"><span class="dot">●</span> <span translate="no">{esc(_short(scorer.name))} · '
         f"{esc(facts.device)} · {esc(DTYPES.get(facts.dtype, facts.dtype))}{size}</span></span>{note}"
     )
+
+
+def _told(scorer: Scorer, facts: ScorerFacts) -> str:
+    """Its size, and what reading the weights took where that is known."""
+    if facts.peak_mib:
+        size, took, held = f"{facts.parameters:,}", f"{facts.seconds:.1f}", f"{facts.peak_mib:,.0f}"
+        return f"{scorer.name}: {size} parameters, read in {took} s, at most {held} MiB held. {facts.note}"
+    return f"{scorer.name}: {facts.parameters:,} parameters. {facts.note}"
 
 
 def _size(parameters: int) -> str:
