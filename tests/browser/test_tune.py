@@ -167,13 +167,13 @@ def test_stop_keeps_what_is_finished(page: Page) -> None:
 
 
 def test_an_unknown_model_is_a_sentence_and_the_old_one_stays(page: Page, keep: Keep) -> None:
-    status = page.locator("#status").inner_text()
+    status = page.locator("#status .pill").inner_text()
     chosen = field(page, "model").input_value()
     field(page, "model").fill("nobody/no-such-reranker")
     page.keyboard.press("Enter")
     expect(page.locator("#notice")).to_contain_text("nobody/no-such-reranker", timeout=10_000)
     expect(field(page, "model")).to_have_value(chosen)
-    expect(page.locator("#status")).to_have_text(status)
+    expect(page.locator("#status .pill")).to_have_text(status)
     keep(page, "unknown-model")
     field(page, "instruction-b").fill("still at work")
     expect(page.locator("#stale [data-stale=b]")).to_be_visible()
