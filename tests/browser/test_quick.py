@@ -19,7 +19,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import PATIENCE
 
-LOADS = 5
+LOADS = 3
 INTERACTIVE = 3.0  # s
 STAMP = """
 const ready = {

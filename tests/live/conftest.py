@@ -42,14 +42,11 @@ def missing() -> str:
     return f"vLLM is not installed in {HOME}{said}; WITH_VLLM=1 bash tests/run installs it and runs them"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     reason = missing()
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.vllm)
-            if item.path.name != "test_bundle.py":  # there each test starts a server of its own; the others share theirs
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
             if reason:
                 item.add_marker(pytest.mark.skip(reason=f"NOT RUN: {reason}"))
 
