@@ -123,8 +123,9 @@ def test_foreign_text_stays_as_it_is(chinese: Page) -> None:
     for view in ("tokens", "diff", "budget"):
         page.locator(f"#preview-head [data-tab={view}]").click()
         page.wait_for_timeout(500)
-    labels = page.locator("#prompt .fill-row button.ell").all_inner_texts()
-    assert labels == list(FOREIGN)
+    labels = page.locator("#prompt .fill-row button.ell")
+    expect(labels).to_have_count(len(FOREIGN), timeout=PATIENCE)
+    assert labels.all_inner_texts() == list(FOREIGN)
     page.locator(TABS).nth(1).click()
     boxes = page.locator("#documents-tab [data-row] textarea")
     expect(boxes).to_have_count(len(FOREIGN), timeout=PATIENCE)
