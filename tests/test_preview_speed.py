@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from transformers import AutoTokenizer
 from transformers.utils.chat_template_utils import _compile_jinja_template
 
@@ -18,6 +19,7 @@ LONG = " ".join(WORDS[i % len(WORDS)] for i in range(1900))  # with its prompt a
 ROUNDS, MOST = 25, 3.0
 
 
+@pytest.mark.clock
 def test_the_preview_of_2000_tokens_takes_at_most_three_times_its_parts(bench: Bench, tiny_qwen3: Path) -> None:
     family = bench.pool.get(str(tiny_qwen3)).family
     tokenizer = AutoTokenizer.from_pretrained(str(tiny_qwen3))

@@ -237,6 +237,7 @@ print(time.monotonic() - started)
 """
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("answers", [False, True], ids=["silent", "refused"])
 def test_a_hub_that_cannot_be_reached_is_one_sentence_in_time(answers: bool, root: Path, tmp_path: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0))  # accepts and never says a word
