@@ -83,8 +83,8 @@ def _row(figures: Figures, against: Sequence[str], flops: object, peak: float) -
     for name in against:
         row[name] = {"seconds": _spread(figures.seconds[name]), "ratio": _spread(figures.ratios(name, OURS))}
     if against:
-        spread, tau = round(figures.spread, 4), round(figures.tau, 4)
-        row["logits"] = {"largest_difference": figures.apart, "spread": spread, "kendall_tau": tau}
+        taus = {name: round(tau, 4) for name, tau in figures.taus.items()}
+        row["logits"] = {"largest_difference": figures.apart, "spread": round(figures.spread, 4), "kendall_tau": taus}
     return row
 
 
@@ -128,11 +128,11 @@ def table(found: dict[str, JSON]) -> str:
             f"{row['peak_mib'].get('process', 0):8.0f}"
         )
         for name in found["setting"]["against"]:
-            peer = row[name]
+            peer, taus = row[name], row["logits"]["kendall_tau"]
             ratio = peer["ratio"]
             lines.append(
                 f"  {name[:24]:24}{'':32}{peer['seconds']['median']:9.3f}   × {ratio['median']:.2f}"
-                f" ({ratio['min']:.2f} to {ratio['max']:.2f}), τ {row['logits']['kendall_tau']:.3f}"
+                f" ({ratio['min']:.2f} to {ratio['max']:.2f}), τ {taus[name]:.3f} (ours {taus[OURS]:.3f})"
             )
     return "\n".join(lines)
 

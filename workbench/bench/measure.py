@@ -1,6 +1,7 @@
 """Two sides and a clock: rounds run interleaved, answers are compared before any time counts, figures are medians.
 
-Knows nothing of models; a side is a process that answers JSON lines.
+Knows nothing of models; a side is a process that answers JSON lines. A side's turn begins when the machine is quiet: a server's
+threads may spin for seconds behind its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WORD = re.compile(r"\bw(\d+)")
 FIRST, COUNT = 20000, 120000  # of the words that workloads are made of
 TOLERANCE = 1e-4  # float32 logits of two sides
+EXACT = "sentence-transformers"  # in float32 whatever dtype is measured: what orders are compared with, where it takes part
+BUSY, PATIENCE = 0.05, 15.0  # share of the cores that others may use when a turn begins; seconds until it begins all the same
+STAT = Path("/proc/stat")
 
 
 class Side:
@@ -81,7 +86,7 @@ class Figures:
     peaks: dict[str, dict[str, float]] = field(default_factory=dict)  # MiB of the last round, by side
     tokens: int = 0
     apart: float = 0.0  # the largest difference of two sides' logits
-    tau: float = 1.0  # the smallest Kendall τ of two sides' orders
+    taus: dict[str, float] = field(default_factory=dict)  # Kendall τ of a side's order against the exact one's, by side
     spread: float = 0.0  # standard deviation of the logits, so that the difference can be judged
 
     def median(self, side: str) -> float:
@@ -100,7 +105,7 @@ def measure(sides: Sequence[Side], calls: Sequence[Call], rounds: int, tolerance
     figures = [Figures(c) for c in calls]
     for turn in range(rounds + 1):
         for at, call in enumerate(calls):
-            answers = {side.name: side.run(call, turn) for side in sides}
+            answers = {side.name: side.run(call, turn) for side in sides if settle()}
             if turn == 0:
                 _compare(figures[at], answers, tolerance)
             else:
@@ -110,13 +115,14 @@ def measure(sides: Sequence[Side], calls: Sequence[Call], rounds: int, tolerance
 
 def _compare(figures: Figures, answers: Mapping[str, dict[str, JSON]], tolerance: float) -> None:
     first, *others = answers.items()
+    exact = answers.get(EXACT, first[1])["logits"]
+    figures.taus = {name: kendall(answer["logits"], exact) for name, answer in answers.items()}
     figures.tokens, figures.spread = sum(first[1]["ids"]), statistics.pstdev(first[1]["logits"])
     for name, answer in others:
         if answer["ids"] != first[1]["ids"]:
             raise ScoreFailed(f"{name} was given other token counts than {first[0]}", where=figures.call.name)
         apart = max(abs(a - b) for a, b in zip(answer["logits"], first[1]["logits"], strict=True))
         figures.apart = max(figures.apart, apart)
-        figures.tau = min(figures.tau, kendall(answer["logits"], first[1]["logits"]))
         if apart > tolerance:
             raise ScoreFailed(f"{name} is {apart:.2g} off {first[0]}'s logits, {tolerance:g} allowed", where=figures.call.name)
 
@@ -127,6 +133,28 @@ def _note(figures: Figures, answers: Mapping[str, dict[str, JSON]]) -> None:
         figures.latencies.setdefault(name, []).extend(answer["seconds"])
         figures.counts[name] = answer["counts"]
         figures.peaks[name] = answer.get("peak_mib") or {}
+
+
+def settle() -> bool:
+    """Waits until this machine is quiet, where the system tells (Linux, proc_stat(5)). Always true."""
+    until = time.monotonic() + PATIENCE
+    before = _used()
+    while before is not None and time.monotonic() < until:
+        time.sleep(0.2)
+        now = _used()
+        if now is None or now[0] - before[0] <= BUSY * (now[1] - before[1]):
+            break
+        before = now
+    return True
+
+
+def _used() -> tuple[int, int] | None:
+    """Ticks that all cores together were in use, and all ticks, since the machine started."""
+    try:
+        ticks = [int(n) for n in STAT.read_text(encoding="ascii").splitlines()[0].split()[1:9]]
+    except (OSError, ValueError, IndexError):
+        return None
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 def turned(text: str, turn: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from workbench.scorers._packs import Block, Pack
 
@@ -31,17 +31,28 @@ class Plan:
     finals: list[int]
     device: torch.device
     last: tuple[torch.Tensor, torch.Tensor] | None = None
-    masks: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict)
+    masks: dict[tuple[tuple[int, ...], int], torch.Tensor] = field(default_factory=dict)
     whole: tuple[list[Any], torch.Tensor] | None = None
+    turn: torch.Tensor | None = None
 
-    def mask(self, lengths: tuple[int, ...]) -> torch.Tensor:
-        """0 where a token may see another of its block, -inf elsewhere: float32 [n, n]."""
-        if lengths not in self.masks:
+    def mask(self, lengths: tuple[int, ...], group: int = 1, rows: list[int] | None = None) -> torch.Tensor:
+        """0 where a token may see another of its block, -inf elsewhere: float32 [n · group, n], a row for each of the heads that
+        share keys; of the tokens at `rows` alone, where given."""
+        if (lengths, group) not in self.masks:
             n = sum(lengths)
             owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
             seen = (owner[:, None] == owner[None]) & (torch.arange(n)[:, None] >= torch.arange(n)[None])
-            self.masks[lengths] = torch.zeros(n, n).masked_fill_(~seen, HIDDEN).to(self.device)
-        return self.masks[lengths]
+            self.masks[lengths, group] = torch.zeros(n, n).masked_fill_(~seen, HIDDEN).repeat_interleave(group, 0)
+        mask = self.masks[lengths, group]
+        return mask if rows is None else mask.view(-1, group, mask.shape[1])[rows].flatten(0, 1)
+
+    def rotation(self, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
+        """Complex [tokens, 1, head / 2]: what turns two neighbouring dimensions by a token's position. Both come as [1, tokens,
+        head] with equal halves."""
+        if self.turn is None:
+            half = cosines.shape[-1] // 2
+            self.turn = torch.complex(cosines[0, :, :half].contiguous(), sines[0, :, :half].contiguous())[:, None]
+        return self.turn
 
     def at_once(self) -> tuple[list[Any], torch.Tensor]:
         """Nodes of earlier packs that this one looks at, and who sees what of them and of the pack: bool [tokens, keys]."""
@@ -54,7 +65,7 @@ class Plan:
             seen = torch.zeros(len(self.pack), at + len(self.pack), dtype=torch.bool)
             for block in self.blocks:
                 own = slice(block.at, block.at + len(block))
-                seen[own, at + block.at : at + block.at + len(block)] = self.mask(block.lengths).cpu() == 0
+                seen[own, at + block.at : at + block.at + len(block)] = self.mask(block.lengths) == 0
                 for node in block.path:
                     seen[own, starts[node] : starts[node] + len(node)] = True
             self.whole = nodes, seen.to(self.device)
@@ -83,29 +94,39 @@ def packed_attention(
     layer, rows = int(module.layer_idx), None
     if plan.last is not None:
         (key, value), rows = plan.last, plan.finals
-    keep(plan.pack, layer, key, value)
+    keep(plan.pack, layer, key[0], value[0])
     if query.device.type != "cpu":
         return _at_once(plan, layer, query, key, value, rows, scaling), None
-    pieces = _Pieces(plan.pack, layer, key[0], value[0])
-    out = query.new_empty((query.shape[2], query.shape[1], query.shape[3]))
+    (_, heads, count, size), shared = query.shape, key.shape[1]
+    grouped = (query[0] * scaling).view(shared, -1, count, size).transpose(1, 2).reshape(shared, -1, size)
+    out = over_blocks(plan, layer, grouped, key[0], value[0], rows)
+    return out.view(shared, count, -1, size).transpose(0, 1).reshape(1, count, heads, size), None
+
+
+def over_blocks(
+    plan: Plan, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rows: list[int] | None = None
+) -> torch.Tensor:
+    """On a CPU. query [kv heads, tokens · group, head], scaled, the tokens in order or those at `rows`; key [kv heads, tokens,
+    head]; value like key, or [1, tokens, width] for all heads → [kv heads, tokens · group, width]."""
+    group = query.shape[1] // (key.shape[1] if rows is None else len(rows))
+    pieces = _Pieces(plan.pack, layer, key, value)
+    out = query.new_empty(*query.shape[:2], value.shape[2])
     at = 0
     for block in plan.blocks:
         mine = _mine(block, rows)
-        count = len(block) if mine is None else len(mine)
+        count = group * (len(block) if mine is None else len(mine))
         if count:
-            mask = plan.mask(block.lengths)
-            out[at : at + count] = _attend(
-                query[0, :, at : at + count], *pieces.of(block), mask if mine is None else mask[mine], scaling
-            )
+            part = slice(at, at + count)
+            out[:, part] = _attend(query[:, part], *pieces.of(block), plan.mask(block.lengths, group, mine))
         at += count
-    return out[None], None
+    return out
 
 
 def keep(pack: Pack, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
     for node in pack.keep:
         at = pack.places[node]
         part = slice(at, at + len(node))
-        node.kept[layer] = (key[0, :, part].clone(), value[0, :, part].clone())
+        node.kept[layer] = (key[:, part].clone(), value[:, part].clone())
 
 
 def _mine(block: Block, finals: Sequence[int] | None) -> list[int] | None:
@@ -153,9 +174,9 @@ class _Pieces:
     def _join(self, block: Block) -> None:
         parts = [self._part(node) for node in block.path]
         self._path, self._above = block.path, sum(k.shape[1] for k, _ in parts)
-        room = self._key.new_empty((self._key.shape[0], max(2 * len(block), 128), self._key.shape[2]))
-        self._keys = torch.cat([*(k for k, _ in parts), room], 1)
-        self._values = torch.cat([*(v for _, v in parts), room], 1)
+        rows = max(2 * len(block), 128)
+        self._keys = torch.cat([*(k for k, _ in parts), _room(self._key, rows)], 1)
+        self._values = torch.cat([*(v for _, v in parts), _room(self._value, rows)], 1)
 
     def _part(self, node: Any) -> tuple[torch.Tensor, torch.Tensor]:
         at = self._pack.places.get(node)
@@ -166,23 +187,20 @@ class _Pieces:
         return self._key[:, part], self._value[:, part]
 
 
-def _attend(
-    query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor, scaling: float
-) -> torch.Tensor:
-    """query [heads, n, head], keys and values [kv heads, above + own, head], mask [n, own] → [n, heads, head].
+def _room(like: torch.Tensor, rows: int) -> torch.Tensor:
+    return like.new_empty(like.shape[0], rows, like.shape[2])
 
-    Heads share keys in groups: consecutive ones, as transformers repeats them.
-    """
-    heads, n, size = query.shape
-    kv, own = keys.shape[0], mask.shape[1]
-    if heads // kv * n * keys.shape[1] > LARGE or query.dtype != torch.float32:
-        above = mask.new_zeros((n, keys.shape[1] - own))
-        bias = torch.cat([above, mask], 1).to(query.dtype)
-        out = scaled_dot_product_attention(
-            query[None], keys[None], values[None], attn_mask=bias, scale=scaling, enable_gqa=heads != kv
-        )
-        return out[0].transpose(0, 1)
-    scores = torch.bmm(query.reshape(kv, -1, size) * scaling, keys.transpose(1, 2)).view(kv, -1, n, keys.shape[1])
+
+def _attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """query [kv heads, n · group, head], keys [kv heads, above + own, head], values the same or [1, above + own, width], mask
+    [n · group, own] → [kv heads, n · group, width]."""
+    own = mask.shape[1]
+    if query.shape[1] * keys.shape[1] > LARGE:
+        bias, each = pad(mask, (keys.shape[1] - own, 0)), values.expand(len(keys), -1, -1)
+        return scaled_dot_product_attention(query[None], keys[None], each[None], attn_mask=bias, scale=1.0)[0]
+    scores = torch.bmm(query, keys.transpose(1, 2))
     scores[..., -own:] += mask
-    mixed = torch.bmm(scores.softmax(-1).view(kv, -1, keys.shape[1]), values)
-    return mixed.view(heads, n, size).transpose(0, 1)
+    weights = scores.softmax(-1)
+    if len(values) == len(keys):
+        return torch.bmm(weights, values)
+    return torch.mm(weights.flatten(0, 1), values[0]).view(*weights.shape[:2], -1)

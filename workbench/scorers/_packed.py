@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from workbench.scorers import _attention as attention
+from workbench.scorers import _layer as layer
 from workbench.scorers import _linear as linear
 from workbench.scorers import _norm as norm
 from workbench.scorers._packs import Pack, Packer
@@ -22,7 +23,8 @@ from workbench.scorers._prefixes import Prefixes
 from workbench.scorers._tree import Symbols, tree
 
 DECODERS = frozenset({"qwen2", "qwen3", "llama", "mistral", "gemma", "qwen3_vl_text"})  # the attention here is all they do
-TOKENS = {"cpu": 1024}  # in one pack: fresh pages cost more than larger products save
+FRESH = 32 << 20  # bytes: glibc asks the system for larger arrays each time, and a fresh page costs more than it saves
+TOKENS = {"cpu": 1024}  # in one pack, at most
 MORE = 8192  # on an accelerator, where attention over a pack is one masked call
 Key = TypeVar("Key")
 
@@ -70,11 +72,12 @@ class Packed(Generic[Key]):
         attention.register()
         config._attn_implementation = attention.NAME
         self._deep = len(getattr(getattr(backbone.config, "vision_config", None), "deepstack_visual_indexes", ()))
-        if config.num_hidden_layers > self._deep and not isinstance(self._text.layers[-1], Finals):
+        self._cut = config.num_hidden_layers > self._deep
+        if not (self._device.type == "cpu" and _on_cpu(backbone, self._text, self._cut)) and self._cut:
             self._text.layers[-1] = Finals(self._text.layers[-1])
-        self._cut = isinstance(self._text.layers[-1], Finals)
+        self._most = TOKENS.get(self._device.type, MORE)
         if self._device.type == "cpu":
-            _on_cpu(backbone, config)
+            self._most = min(self._most, FRESH // (4 * config.intermediate_size))
         self._prefixes = Prefixes()
         self.counts = Counts()
 
@@ -95,7 +98,7 @@ class Packed(Generic[Key]):
         most = sys.maxsize
         try:
             while packer:
-                pack = packer.take(min(most, budget(), TOKENS.get(self._device.type, MORE)))
+                pack = packer.take(min(most, budget(), self._most))
                 found = run(lambda p=pack: self._forward(p, given), len(pack))  # type: ignore[misc]
                 if found is None:
                     packer.put_back()
@@ -163,13 +166,18 @@ class Packed(Generic[Key]):
         return {"visual_pos_masks": mask, "deepstack_visual_embeds": list(deep)}
 
 
-def _on_cpu(backbone: Any, config: Any) -> None:
-    """Packed linear layers in the weights' own dtype, float32 between them; all in float32 where there are no such layers."""
+@torch.inference_mode()
+def _on_cpu(backbone: Any, text: Any, cut: bool) -> bool:
+    """Packed linear layers in the weights' own dtype, float32 between them; all in float32 where there are no such layers. True
+    where the last layer answers for finals alone if `cut` says so: packed layers do."""
     norm.fuse(backbone)
-    if linear.available(backbone.dtype):
-        linear.pack(backbone, str(getattr(config, "hidden_act", None) or getattr(config, "hidden_activation", "")))
-    else:
+    if not linear.available(backbone.dtype):
         backbone.float()
+        return False
+    packed = layer.replace(text.layers, text.rotary_emb, cut)
+    config = text.config
+    linear.pack(backbone, str(getattr(config, "hidden_act", None) or getattr(config, "hidden_activation", "")))
+    return packed
 
 
 def _cut(visuals: Sequence[Visual], low: int, high: int) -> Visual:
@@ -194,8 +202,8 @@ class Finals(torch.nn.Module):
 
     def forward(self, hidden: torch.Tensor, *, position_embeddings: Any, plan: attention.Plan, **more: Any) -> Any:
         """[1, tokens, hidden] → [1, finals, hidden]"""
-        layer, own = self.layer, self.layer.self_attn
-        normed = layer.input_layernorm(hidden)
+        own = self.layer.self_attn
+        normed = self.layer.input_layernorm(hidden)
         shape = (*hidden.shape[:-1], -1, own.head_dim)
         keys, values = own.k_proj(normed).view(shape), own.v_proj(normed).view(shape).transpose(1, 2)
         keys = (own.k_norm(keys) if hasattr(own, "k_norm") else keys).transpose(1, 2)
@@ -204,11 +212,11 @@ class Finals(torch.nn.Module):
         _, keys = rotate(keys[:, :1], keys, cos, sin)
         finals = plan.finals
         if not finals:
-            attention.keep(plan.pack, int(own.layer_idx), keys, values)
+            attention.keep(plan.pack, int(own.layer_idx), keys[0], values[0])
             return hidden[:, :0]
         plan.last = keys, values
         more.pop("position_ids", None)
-        return layer(hidden[:, finals], position_embeddings=(cos[:, finals], sin[:, finals]), plan=plan, **more)
+        return self.layer(hidden[:, finals], position_embeddings=(cos[:, finals], sin[:, finals]), plan=plan, **more)
 
 
 def serves(config: Mapping[str, Any]) -> bool:

@@ -117,14 +117,14 @@ def matmul_peak(inner: int, outer: int, rows: int, device: str, dtype: str, seco
 
 
 def linear_flops(folder: Path, computed: int, finals: int) -> float:
-    """The decoder's linear FLOPs that are really needed: all of each layer for every computed token, of the last one keys and
-    values alone, and the rest for the tokens that are scored."""
+    """The decoder's linear FLOPs that are really needed: all of each layer for every computed token, of the last one keys alone,
+    and the rest for the tokens that are scored (their values are mixed before they are made)."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text = config.get("text_config") or config
     hidden, inner, layers = text["hidden_size"], text["intermediate_size"], text["num_hidden_layers"]
     heads, shared, size = text["num_attention_heads"], text["num_key_value_heads"], text["head_dim"]
-    kv, rest = 2 * hidden * shared * size, 2 * hidden * heads * size + 3 * hidden * inner
-    flops: float = 2.0 * (computed * ((layers - 1) * (kv + rest) + kv) + finals * rest)
+    keys, rest = hidden * shared * size, hidden * (shared * size + 2 * heads * size) + 3 * hidden * inner
+    flops: float = 2.0 * (computed * ((layers - 1) * (keys + rest) + keys) + finals * rest)
     return flops
 
 
