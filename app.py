@@ -81,6 +81,8 @@ def arguments(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.N
     add("--upload-quota", metavar="GB", type=_gigabytes, default="2", help="of files a page may send (default: %(default)s)")
     add("--media-quota", metavar="GB", type=_gigabytes, default="20", help="of pictures and clips under --data; those that no "
         "pinned run has used for longest go first (default: %(default)s)")
+    add("--feature-cache", metavar="GB", type=_gigabytes, default=0, help="what a model makes of pictures and clips stays under "
+        "--data too, so that a restart looks at none again; those not used for longest go first (default: in memory alone)")
     args = parser.parse_args(argv)
     args.space = space
     return args
@@ -164,7 +166,7 @@ def open_house(args: argparse.Namespace) -> Bench:
         template=None if args.template is None else template_text(args.template, "--template"),
         parity=args.parity, device=args.device, dtype=args.dtype, data=args.data, families=FAMILIES,
         shipped=shipped, offered_only=args.space, endpoints=endpoints, endpoint_key=key,
-        overrides=head_overrides(args.hf_overrides, endpoints),
+        overrides=head_overrides(args.hf_overrides, endpoints), features=args.feature_cache,
     )  # fmt: skip
 
 

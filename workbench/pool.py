@@ -204,16 +204,18 @@ def open_bench(
     endpoints: Sequence[str] = (),
     endpoint_key: str = "",
     overrides: Mapping[str, JSON] = scorers.NOTHING,
+    features: int = 0,
 ) -> Bench:
     """Everything a door needs. `template` is the text of a template file, or the name of a family; None: the model's own.
 
     `endpoints`: addresses of servers of one model; where there are any, the first is the model. `overrides`: entries of the
-    model's own config, which win, and `family`. Raises WorkbenchError.
+    model's own config, which win, and `family`. `features`: bytes under `data` for what vision towers made of pictures and
+    clips. Raises WorkbenchError.
     """
     known = read_families(families)
     sandbox = Worker("workbench.sandbox", seconds=RENDER_SECONDS, memory_mb=512, output_bytes=1 << 20)
     decoder = Worker("workbench.decoder", seconds=DECODE_SECONDS, memory_mb=2048, output_bytes=1 << 30)
-    library = Library(data / "media", decoder)
+    library = Library(data / "media", decoder, features)
     pool = Pool(known, library, shipped, device, dtype, offered_only, tuple(endpoints), endpoint_key, {model: overrides})
     given = None
     if template is not None:

@@ -129,7 +129,7 @@ def test_rows_that_fail_leave_the_others_in_every_kind(
 
 def test_a_number_that_is_none_is_an_error(bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = encodings(bench, qwen3, DOCUMENTS[:2])
-    nan = lambda self, pack, rows: torch.full((len(pack.finals()), 64), float("nan"))  # noqa: E731
+    nan = lambda self, pack, rows, stop: torch.full((len(pack.finals()), 64), float("nan"))  # noqa: E731
     monkeypatch.setattr(Packed, "_forward", nan)
     qwen3.forget()
     assert all(isinstance(s, ScoreFailed) for _, s in qwen3.score(batch))
@@ -142,11 +142,11 @@ def test_out_of_memory_halves_with_the_same_scores(
     expected = logits(qwen3, batch)
     fits: list[int] = []
 
-    def small(self: Any, pack: Any, rows: Any) -> torch.Tensor:
+    def small(self: Any, pack: Any, rows: Any, stop: Any) -> torch.Tensor:
         if len(pack) > 50:
             raise torch.OutOfMemoryError("CUDA out of memory")
         fits.append(len(pack))
-        return real(self, pack, rows)
+        return real(self, pack, rows, stop)
 
     monkeypatch.setattr(Packed, "_forward", small)
     assert logits(qwen3, batch) == pytest.approx(expected, abs=1e-5)
@@ -156,7 +156,7 @@ def test_out_of_memory_halves_with_the_same_scores(
 def test_memory_that_never_suffices_is_each_rows_error(
     bench: Bench, qwen3: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(self: Any, pack: Any, rows: Any) -> torch.Tensor:
+    def never(self: Any, pack: Any, rows: Any, stop: Any) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Packed, "_forward", never)

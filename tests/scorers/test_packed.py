@@ -226,3 +226,20 @@ def test_the_stock_model_is_half_precision_throughout(bench: Bench, tiny_qwen3: 
     expected = [float(h @ (rows[true] - rows[false])) for h in states]
     assert margins(half, batch) == pytest.approx(expected, abs=0.02)
     assert half._decoder is None
+
+
+def test_a_forward_is_left_between_two_layers(bench: Bench, fresh: Any) -> None:
+    """Stop acts within a layer's time: the pack on its way is dropped, what was finished stays, and nothing is broken."""
+    batch = encode(bench, fresh, [query("bees")], texts(12))
+    expected = margins(fresh, batch)
+    fresh.forget()
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 4
+
+    assert dict(fresh.score(batch, stop)) == {}
+    assert asked <= 6  # the layers behind the one that was left are not asked any more
+    assert margins(fresh, batch) == pytest.approx(expected, abs=1e-5)

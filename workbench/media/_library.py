@@ -64,8 +64,10 @@ class Library:
     Safe to use from many threads. Arrays are shared with later callers: do not write to them.
     """
 
-    def __init__(self, folder: Path, worker: Worker) -> None:
+    def __init__(self, folder: Path, worker: Worker, features: int = 0) -> None:
+        """`features`: bytes that models may keep on disk, beside the files, of what they made of them; 0: nothing."""
         self._folder, self._worker = folder, worker
+        self.features = (folder.parent / "features", features) if features else None
         self._cache, self._failures = Cache(CACHE_BYTES), dict[tuple[str, Kind], tuple[float, str, str]]()
 
     # ------------------------------------------------------------ in

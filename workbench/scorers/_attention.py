@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from workbench.scorers import Stop, never
+from workbench.scorers import _varlen as varlen
 from workbench.scorers._packs import Block, Pack
+from workbench.scorers._tree import Node
 
 NAME = "workbench_packed"  # in transformers' registry of attention functions
 LARGE = 1 << 20  # scores of one head group: above this a block goes through the tiled kernel, which never holds them all
@@ -32,7 +35,9 @@ class Plan:
     device: torch.device
     last: tuple[torch.Tensor, torch.Tensor] | None = None
     masks: dict[tuple[tuple[int, ...], int], torch.Tensor] = field(default_factory=dict)
-    whole: tuple[list[Any], torch.Tensor] | None = None
+    seen: torch.Tensor | None = None
+    apart: dict[bool, varlen.Sequences] = field(default_factory=dict)
+    stop: Stop = never
     turn: torch.Tensor | None = None
 
     def mask(self, lengths: tuple[int, ...], group: int = 1, rows: list[int] | None = None) -> torch.Tensor:
@@ -54,26 +59,44 @@ class Plan:
             self.turn = torch.complex(cosines[0, :, :half].contiguous(), sines[0, :, :half].contiguous())[:, None]
         return self.turn
 
-    def at_once(self) -> tuple[list[Any], torch.Tensor]:
-        """Nodes of earlier packs that this one looks at, and who sees what of them and of the pack: bool [tokens, keys]."""
-        if self.whole is None:
-            nodes = list(dict.fromkeys(n for b in self.blocks for n in b.path if n not in self.pack.places))
-            starts, at = {}, 0
-            for node in nodes:
-                starts[node], at = at, at + len(node)
-            starts |= {n: at + p for n, p in self.pack.places.items()}
+    def earlier(self) -> list[Node]:
+        """Nodes of earlier packs that this one looks at."""
+        return list(dict.fromkeys(n for b in self.blocks for n in b.path if n not in self.pack.places))
+
+    def starts(self) -> tuple[dict[Node, int], int]:
+        """Where each node's tokens begin in [earlier nodes, then the pack], and how many tokens the earlier ones have."""
+        starts, at = {}, 0
+        for node in self.earlier():
+            starts[node], at = at, at + len(node)
+        return starts | {n: at + p for n, p in self.pack.places.items()}, at
+
+    def sequences(self, rows: list[int] | None) -> varlen.Sequences:
+        """The pack as sequences of unequal lengths, of all tokens or of those at `rows`."""
+        if (last := rows is not None) not in self.apart:
+            self.apart[last] = varlen.sequences(self.blocks, *self.starts(), rows, self.device)
+        return self.apart[last]
+
+    def whole(self) -> torch.Tensor:
+        """Who sees what of the earlier nodes and of the pack: bool [tokens, keys]."""
+        if self.seen is None:
+            starts, at = self.starts()
             seen = torch.zeros(len(self.pack), at + len(self.pack), dtype=torch.bool)
             for block in self.blocks:
                 own = slice(block.at, block.at + len(block))
                 seen[own, at + block.at : at + block.at + len(block)] = self.mask(block.lengths) == 0
                 for node in block.path:
                     seen[own, starts[node] : starts[node] + len(node)] = True
-            self.whole = nodes, seen.to(self.device)
-        return self.whole
+            self.seen = seen.to(self.device)
+        return self.seen
 
 
-def plan(pack: Pack, device: torch.device) -> Plan:
-    return Plan(pack, pack.blocks(), [at for _, at in pack.finals()], device)
+def plan(pack: Pack, device: torch.device, stop: Stop = never) -> Plan:
+    """`stop`: asked between two layers, where they can be left."""
+    return Plan(pack, pack.blocks(), [at for _, at in pack.finals()], device, stop=stop)
+
+
+class Stopped(Exception):
+    """A pack was left between two layers: its rows have no numbers."""
 
 
 def register() -> None:
@@ -91,13 +114,16 @@ def packed_attention(
     Nodes that later packs look at leave their keys and values in `kept`, under the layer's number.
     """
     assert attention_mask is None, "a pack has no padding"
+    if plan.stop():
+        raise Stopped
     layer, rows = int(module.layer_idx), None
     if plan.last is not None:
         (key, value), rows = plan.last, plan.finals
     keep(plan.pack, layer, key[0], value[0])
     if query.device.type != "cpu":
         return _at_once(plan, layer, query, key, value, rows, scaling), None
-    (_, heads, count, size), shared = query.shape, key.shape[1]
+    heads, count, size = query.shape[1:]
+    shared = key.shape[1]
     grouped = (query[0] * scaling).view(shared, -1, count, size).transpose(1, 2).reshape(shared, -1, size)
     out = over_blocks(plan, layer, grouped, key[0], value[0], rows)
     return out.view(shared, count, -1, size).transpose(0, 1).reshape(1, count, heads, size), None
@@ -109,7 +135,7 @@ def over_blocks(
     """On a CPU. query [kv heads, tokens · group, head], scaled, the tokens in order or those at `rows`; key [kv heads, tokens,
     head]; value like key, or [1, tokens, width] for all heads → [kv heads, tokens · group, width]."""
     group = query.shape[1] // (key.shape[1] if rows is None else len(rows))
-    pieces = _Pieces(plan.pack, layer, key, value)
+    seen = _Seen(plan, layer, key, value)
     out = query.new_empty(*query.shape[:2], value.shape[2])
     at = 0
     for block in plan.blocks:
@@ -117,7 +143,7 @@ def over_blocks(
         count = group * (len(block) if mine is None else len(mine))
         if count:
             part = slice(at, at + count)
-            out[:, part] = _attend(query[:, part], *pieces.of(block), plan.mask(block.lengths, group, mine))
+            out[:, part] = _attend(query[:, part], *seen.of(block), plan.mask(block.lengths, group, mine))
         at += count
     return out
 
@@ -138,57 +164,63 @@ def _at_once(
     plan: Plan, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
     rows: list[int] | None, scaling: float,
 ) -> torch.Tensor:  # fmt: skip
-    """All blocks in one call of the fused kernel, behind one mask: an accelerator waits for launches, not for products."""
-    nodes, seen = plan.at_once()
-    keys = torch.cat([*(n.kept[layer][0] for n in nodes), key[0]], 1)[None]
-    values = torch.cat([*(n.kept[layer][1] for n in nodes), value[0]], 1)[None]
+    """All blocks in one call of a fused kernel: an accelerator waits for launches, not for products."""
+    nodes = plan.earlier()
+    keys = torch.cat([*(n.kept[layer][0] for n in nodes), key[0]], 1)
+    values = torch.cat([*(n.kept[layer][1] for n in nodes), value[0]], 1)
+    heads, shared, size = query.shape[1], key.shape[1], query.shape[3]
+    if kernel := varlen.kernel(query.device, query.dtype, heads, shared, size):
+        return varlen.attend(kernel, plan.sequences(rows), query[0], keys, values, scaling)[None]
+    seen = plan.whole()
     mask = (seen if rows is None else seen[rows])[None, None]
-    grouped = query.shape[1] != key.shape[1]
-    out = scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scaling, enable_gqa=grouped)
+    out = scaled_dot_product_attention(
+        query, keys[None], values[None], attn_mask=mask, scale=scaling, enable_gqa=heads != shared
+    )
     return out.transpose(1, 2)
 
 
-class _Pieces:
-    """Keys and values a block sees, joined; the part above is joined once for blocks that share it."""
+class _Seen:
+    """Keys and values a block sees, end to end in one place; what it shares with the block before stays where it is."""
 
-    def __init__(self, pack: Pack, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
-        self._pack, self._layer, self._key, self._value = pack, layer, key, value
-        self._path: tuple[Any, ...] | None = None
-        self._above = 0
-        self._keys = self._values = key.new_empty(0)
+    def __init__(self, plan: Plan, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        self._pack, self._layer, self._key, self._value = plan.pack, layer, key, value
+        most = max(sum(map(len, b.path)) + len(b) for b in plan.blocks)
+        self._keys, self._values = (t.new_empty(t.shape[0], most, t.shape[2]) for t in (key, value))
+        self._nodes = {at: node for node, at in plan.pack.places.items()}
+        self._there: list[Node] = []  # nodes whose tokens stand in front, in order
 
     def of(self, block: Block) -> tuple[torch.Tensor, torch.Tensor]:
-        """[kv heads, above + own, head] each."""
+        """[kv heads or 1, above + own, size] each."""
         own = slice(block.at, block.at + len(block))
         if not block.path:
             return self._key[:, own], self._value[:, own]
-        if self._path != block.path:
-            self._join(block)
-        end = self._above + len(block)
-        if end > self._keys.shape[1]:
-            self._join(block)
-        self._keys[:, self._above : end] = self._key[:, own]
-        self._values[:, self._above : end] = self._value[:, own]
+        above = self._fill(block.path)
+        end = above + len(block)
+        self._keys[:, above:end], self._values[:, above:end] = self._key[:, own], self._value[:, own]
+        if len(block.lengths) == 1:  # what comes below it finds it there
+            self._there.append(self._nodes[block.at])
         return self._keys[:, :end], self._values[:, :end]
 
-    def _join(self, block: Block) -> None:
-        parts = [self._part(node) for node in block.path]
-        self._path, self._above = block.path, sum(k.shape[1] for k, _ in parts)
-        rows = max(2 * len(block), 128)
-        self._keys = torch.cat([*(k for k, _ in parts), _room(self._key, rows)], 1)
-        self._values = torch.cat([*(v for _, v in parts), _room(self._value, rows)], 1)
+    def _fill(self, path: Sequence[Node]) -> int:
+        """Puts the path in front; how many tokens it has."""
+        at = 0
+        for depth, node in enumerate(path):
+            end = at + len(node)
+            if depth >= len(self._there) or self._there[depth] is not node:
+                del self._there[depth:]
+                self._keys[:, at:end], self._values[:, at:end] = self._part(node)
+                self._there.append(node)
+            at = end
+        del self._there[len(path) :]
+        return at
 
-    def _part(self, node: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def _part(self, node: Node) -> tuple[torch.Tensor, torch.Tensor]:
         at = self._pack.places.get(node)
         if at is None:
             found: tuple[torch.Tensor, torch.Tensor] = node.kept[self._layer]
             return found
         part = slice(at, at + len(node))
         return self._key[:, part], self._value[:, part]
-
-
-def _room(like: torch.Tensor, rows: int) -> torch.Tensor:
-    return like.new_empty(like.shape[0], rows, like.shape[2])
 
 
 def _attend(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

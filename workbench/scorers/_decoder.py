@@ -17,6 +17,7 @@ from workbench.media import Library
 from workbench.scorers import Stop
 from workbench.scorers import _sight as sight
 from workbench.scorers._encode import Encoder
+from workbench.scorers._features import Features
 from workbench.scorers._packed import Counts, Packed, PackedRow, Visual
 from workbench.types import Encoding, MediaInput
 
@@ -29,11 +30,13 @@ MORE = 2 << 30
 class Decoder:
     """One backbone on its device."""
 
-    def __init__(self, backbone: Any, encoder: Encoder, library: Library, budget: Callable[[], int]) -> None:
+    def __init__(
+        self, backbone: Any, encoder: Encoder, library: Library, budget: Callable[[], int], stored: Features | None = None
+    ) -> None:
         self._backbone, self._encoder, self._budget = backbone, encoder, budget
         device = next(backbone.parameters()).device
         self._kind = device.type
-        self.sight = sight.Sight(library, device)
+        self.sight = sight.Sight(library, device, stored)
         self.packed: Packed[Any] = Packed(backbone)
 
     def hidden(
@@ -62,7 +65,7 @@ class Decoder:
     ) -> Iterator[tuple[Key, torch.Tensor | WorkbenchError]]:
         left = dict.fromkeys(wave)
         try:
-            for found in self.packed.hidden(wave, self._budget, run):
+            for found in self.packed.hidden(wave, self._budget, run, stop):
                 for key, state in found.items():
                     left.pop(key)
                     yield key, state

@@ -75,16 +75,17 @@ def use_cores() -> None:
 
 
 class Pace:
-    """How many padded tokens a micro-batch may have so that Stop acts in about a second: learnt from those before."""
+    """How many padded tokens a micro-batch may have so that it takes about `seconds`: learnt from those before. Stop acts between
+    two of them, or earlier where a forward can be left."""
 
-    SECONDS, FIRST = 0.7, 256
+    FIRST = 256
 
-    def __init__(self, device: torch.device) -> None:
-        self._device, self._rate = device.type, 0.0
+    def __init__(self, device: torch.device, seconds: float = 0.7) -> None:
+        self._device, self._seconds, self._rate = device.type, seconds, 0.0
 
     def budget(self) -> int:
         most = TOKEN_BUDGET.get(self._device, 2048)
-        return min(most, int(self._rate * self.SECONDS) if self._rate else self.FIRST)
+        return min(most, int(self._rate * self._seconds) if self._rate else self.FIRST)
 
     def note(self, tokens: int, seconds: float) -> None:
         self._rate = tokens / max(seconds, 1e-6)

@@ -38,7 +38,9 @@ class PackedLayer(torch.nn.Module):
         self.values = (own.v_proj.weight.detach(), None if bias is None else bias.detach()) if last else None
 
     def forward(self, hidden: torch.Tensor, *, position_embeddings: Any, plan: attention.Plan, **_: Any) -> torch.Tensor:
-        """[1, tokens, hidden] → the same, or [1, finals, hidden] of the last layer."""
+        """[1, tokens, hidden] → the same, or [1, finals, hidden] of the last layer. Raises Stopped."""
+        if plan.stop():
+            raise attention.Stopped
         given = hidden[0]
         x = self.before(given)
         turn = plan.rotation(*position_embeddings)
@@ -57,7 +59,7 @@ class PackedLayer(torch.nn.Module):
         mixed = mixed if self.values is None else self._values(mixed, *self.values)
         mixed = mixed.view(self.shared, len(x), -1, self.size).transpose(0, 1).reshape(len(x), -1)
         between = self.o(mixed).add_(given)
-        return self.mlp(self.between(between)).add_(between)[None]
+        return self.mlp(self.between(between)).add_(between)[None]  # type: ignore[no-any-return]
 
     def _turned(self, x: torch.Tensor, norm: tuple[torch.Tensor, float] | None, turn: torch.Tensor) -> torch.Tensor:
         """[tokens, heads · size] → [tokens, heads, size], in place: normed where the layer does that, turned by position."""

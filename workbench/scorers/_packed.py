@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
+from workbench.scorers import Stop, never
 from workbench.scorers import _attention as attention
 from workbench.scorers import _layer as layer
 from workbench.scorers import _linear as linear
@@ -84,11 +85,12 @@ class Packed(Generic[Key]):
     @torch.inference_mode()
     def hidden(
         self, rows: Mapping[Key, PackedRow], budget: Callable[[], int], run: Callable[[Callable[[], Any], int], Any],
+        stop: Stop = never,
     ) -> Iterator[dict[Key, torch.Tensor]]:  # fmt: skip
         """float32 [hidden] at each row's last token, on the CPU, as packs finish.
 
         `run(forward, tokens)` calls `forward` at a time of its choosing; None from it means that it did not fit, and half as
-        much is tried. Raises MemoryError where even a few tokens do not fit.
+        much is tried. Ends early when `stop` says so. Raises MemoryError where even a few tokens do not fit.
         """
         names, given = list(rows), list(rows.values())
         self.counts.asked += sum(len(r.ids) for r in given)
@@ -99,7 +101,7 @@ class Packed(Generic[Key]):
         try:
             while packer:
                 pack = packer.take(min(most, budget(), self._most))
-                found = run(lambda p=pack: self._forward(p, given), len(pack))  # type: ignore[misc]
+                found = run(lambda p=pack: self._forward(p, given, stop), len(pack))  # type: ignore[misc]
                 if found is None:
                     packer.put_back()
                     most = len(pack) // 2
@@ -109,17 +111,19 @@ class Packed(Generic[Key]):
                 self._prefixes.add(pack, given)
                 packer.ran(pack)
                 yield {names[i]: found[at] for at, (node, _) in enumerate(pack.finals()) for i in node.ends}
+        except attention.Stopped:
+            return
         finally:
             packer.close()
 
     def forget(self) -> None:
         self._prefixes = Prefixes()
 
-    def _forward(self, pack: Pack, rows: Sequence[PackedRow]) -> torch.Tensor:
+    def _forward(self, pack: Pack, rows: Sequence[PackedRow], stop: Stop) -> torch.Tensor:
         """float32 [finals, hidden] on the CPU."""
+        plan = attention.plan(pack, self._device, stop)
         self.counts.computed += len(pack)
         self.counts.forwards += 1
-        plan = attention.plan(pack, self._device)
         self.counts.finals += len(plan.finals)
         ids = np.concatenate([rows[n.row].ids[n.start : n.end] for n in pack.nodes])
         inputs = self._text.embed_tokens(torch.from_numpy(ids).to(self._device))

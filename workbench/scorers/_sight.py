@@ -1,6 +1,6 @@
 """What the vision tower sees in pictures and clips, once for each: kept by content and preprocessing, across every prompt.
 
-Knows nothing of prompts or scores. Features stay on the model's device, within a budget.
+Knows nothing of prompts or scores. Features stay on the model's device, within a budget, and on disk where that is wanted.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from workbench.media import Library
+from workbench.scorers._features import Features
 from workbench.scorers._kept import Kept
 from workbench.scorers._packed import Visual
 from workbench.scorers._tree import Symbols
@@ -27,13 +28,16 @@ OFFSETS = 1 << 17  # symbols of one picture or clip: more than it can have token
 class Sight:
     """One model's. `looks` counts pictures and clips that went through the tower."""
 
-    def __init__(self, library: Library, device: torch.device) -> None:
-        self._library = library
+    def __init__(self, library: Library, device: torch.device, stored: Features | None = None) -> None:
+        self._library, self._device, self._stored = library, device, stored
         self._features: Kept[str, Visual] = Kept(BYTES.get(device.type, 512 << 20), Visual.bytes)
         self.looks = 0
 
     def known(self, key: str) -> Visual | None:
-        return self._features.get(key)
+        found = self._features.get(key)
+        if found is None and self._stored is not None and (found := self._stored.get(key, self._device)) is not None:
+            self._features.put(key, found)
+        return found
 
     def pixels(self, item: MediaInput, rules: PixelRecipe) -> torch.Tensor:
         """float32 patches. Raises MediaInvalid where the file cannot be read."""
@@ -43,7 +47,10 @@ class Sight:
     def look(self, backbone: Any, seen: Sequence[tuple[str, MediaInput, torch.Tensor]]) -> dict[str, Visual]:
         """One pass of the tower over these (key, item, patches); what it says is kept, and returned by key."""
         tower = backbone.visual
-        patches = torch.cat([p for *_, p in seen]).to(tower.device, tower.dtype)
+        patches = torch.cat([p for *_, p in seen])
+        if tower.device.type == "cuda":  # from pinned memory the copy runs beside the next pictures' decoding
+            patches = patches.pin_memory().to(tower.device, non_blocking=True)
+        patches = patches.to(tower.device, tower.dtype)
         grids = torch.tensor([i.grid for _, i, _ in seen], device=tower.device)
         out = backbone.get_image_features(patches, grids)
         found: dict[str, Visual] = {}
@@ -53,6 +60,8 @@ class Sight:
             levels = torch.stack([level[n] for level in deep]) if len(deep) else whole.new_empty((0, *whole.shape))
             found[key] = Visual(whole.clone(), levels)
             self._features.put(key, found[key])
+            if self._stored is not None:
+                self._stored.put(key, found[key])
         self.looks += len(seen)
         return found
 

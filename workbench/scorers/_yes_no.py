@@ -19,6 +19,7 @@ from workbench.scorers import Stop, never
 from workbench.scorers import _engine as engine
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._decoder import Decoder, names
+from workbench.scorers._features import Features, weights_of
 from workbench.scorers._ids import check_ids, encoding_of
 from workbench.scorers._local import Local
 from workbench.scorers._memory import Memory, content
@@ -27,6 +28,7 @@ from workbench.scorers._rows import decoder_encoder, media_row
 from workbench.types import Encoding, Pair, Parity, Score
 
 SAMPLE = 64  # tokens that a fresh accelerator is compared with the CPU on
+PACK = 1.4  # seconds: a pack can be left between two layers, so it is bounded by how often results should come
 
 
 class YesNo(Local):
@@ -107,7 +109,15 @@ class YesNo(Local):
 
     def _ready(self, backbone: Any) -> None:
         if self._packs:
-            self._decoder = Decoder(backbone, self._encoder, self._library, self._pace.budget)
+            self._pace = engine.Pace(self._device, PACK)
+            self._decoder = Decoder(backbone, self._encoder, self._library, self._pace.budget, self._stored())
+
+    def _stored(self) -> Features | None:
+        """Where features of pictures and clips outlive this process, if anywhere."""
+        if self._library.features is None:
+            return None
+        owner = f"{weights_of(self._checkpoint.folder)} {self._dtype} {self._device.type}"
+        return Features(*self._library.features, owner)
 
     def _fast(self, backbone: Any, sample: engine.Row) -> torch.Tensor:
         if self._decoder is None:
