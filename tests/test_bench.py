@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from workbench.__main__ import main
 from workbench.bench import Setting, bench
+from workbench.bench.chart import chart
 from workbench.bench.measure import Figures, _compare, kendall, turned
 from workbench.bench.workloads import WORKLOADS, Call, make
 from workbench.errors import RequestInvalid, ScoreFailed
 
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
 HEAD = 56 + 16  # words of the front that every prompt of one query shares
 TAIL = 10
 
@@ -109,3 +112,15 @@ def test_workloads_are_the_same_every_time() -> None:
         make("nothing", documents=1, tokens=1)
     with pytest.raises(RequestInvalid, match="vl-2b"):
         bench(Setting(shape="nothing"))
+
+
+def test_the_picture_in_the_readme_is_of_the_files_beside_it() -> None:
+    assert (ASSETS / "bench.svg").read_text(encoding="utf-8") == chart(ASSETS / "bench")
+    assert ElementTree.fromstring(chart(ASSETS / "bench")).tag.endswith("svg")
+
+
+def test_files_of_measurements_say_where_and_what() -> None:
+    for file in (ASSETS / "bench").glob("*.json"):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        assert found["machine"]["cores"] and found["setting"]["rounds"] >= 1 and found["peak_gflops"] > 0, file
+        assert set(found["sides"]) == {"ours", *found["setting"]["against"]}, file

@@ -64,7 +64,7 @@ def bench(setting: Setting) -> dict[str, JSON]:
         rows = [_row(f, (*setting.against,), lambda c, n: linear_flops(folder, c, n), peak) for f in figures]
     return {
         "machine": _machine(), "setting": {**_plain(setting)}, "peak_gflops": round(peak / 1e9, 1),
-        "peak_shape": list(peak_shape), "loading_s": {s.name: s.ready for s in sides}, "calls": rows,
+        "peak_shape": list(peak_shape), "sides": {s.name: {"what": s.what, "loading_s": s.ready} for s in sides}, "calls": rows,
     }  # fmt: skip
 
 

@@ -43,7 +43,8 @@ class Side:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, encoding="utf-8"
         )
-        self.ready = float(self._read()["ready"])
+        said = self._read()
+        self.ready, self.what = float(said["ready"]), str(said["what"])  # seconds; what it is, with its version
 
     def run(self, call: Call, turn: int = 0) -> dict[str, JSON]:
         """Each turn has other words, so that no side can answer from what it kept of the turn before."""

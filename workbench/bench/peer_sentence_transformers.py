@@ -11,11 +11,12 @@ import time
 
 
 def main(folder: str, device: str) -> None:
-    from sentence_transformers import CrossEncoder  # type: ignore[import-not-found,unused-ignore]
+    from sentence_transformers import CrossEncoder, __version__  # type: ignore[import-not-found,unused-ignore]
 
     started = time.perf_counter()
     model = CrossEncoder(folder, device=None if device == "auto" else device)
-    print(json.dumps({"ready": round(time.perf_counter() - started, 3)}), flush=True)
+    what = f"sentence-transformers {__version__}"
+    print(json.dumps({"ready": round(time.perf_counter() - started, 3), "what": what}), flush=True)
     for line in sys.stdin:
         call = json.loads(line)
         texts = [text for text, _ in call["rows"]]

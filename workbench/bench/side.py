@@ -33,7 +33,8 @@ def serve(config: dict[str, JSON]) -> None:
         scorer = _scorer(config, bench.families, bench.library)
         pictures = sorted(Path(config["pictures"]).glob("*.bmp")) if config["pictures"] else []
         shown = [bench.library.add(p.read_bytes(), p.name) for p in pictures]
-        _say({"ready": round(time.perf_counter() - started, 3)})
+        what = f"vLLM {scorer.probe.version}" if hasattr(scorer, "probe") else str(config["kind"])
+        _say({"ready": round(time.perf_counter() - started, 3), "what": what})
         for line in sys.stdin:
             call = json.loads(line)
             batch = [_encoding(scorer, text, shown[at] if at >= 0 else None) for text, at in call["rows"]]

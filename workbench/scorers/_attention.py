@@ -34,22 +34,37 @@ class Plan:
     finals: list[int]
     device: torch.device
     last: tuple[torch.Tensor, torch.Tensor] | None = None
-    masks: dict[tuple[tuple[int, ...], int], torch.Tensor] = field(default_factory=dict)
+    masks: dict[tuple[int, ...], torch.Tensor] = field(default_factory=dict)
+    stepped: dict[bool, list[tuple[Block, slice, torch.Tensor]]] = field(default_factory=dict)
     seen: torch.Tensor | None = None
     apart: dict[bool, varlen.Sequences] = field(default_factory=dict)
     stop: Stop = never
     turn: torch.Tensor | None = None
 
-    def mask(self, lengths: tuple[int, ...], group: int = 1, rows: list[int] | None = None) -> torch.Tensor:
-        """0 where a token may see another of its block, -inf elsewhere: float32 [n · group, n], a row for each of the heads that
-        share keys; of the tokens at `rows` alone, where given."""
-        if (lengths, group) not in self.masks:
+    def mask(self, lengths: tuple[int, ...]) -> torch.Tensor:
+        """0 where a token may see another of its block, -inf elsewhere: float32 [n, n]."""
+        if lengths not in self.masks:
             n = sum(lengths)
             owner = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
             seen = (owner[:, None] == owner[None]) & (torch.arange(n)[:, None] >= torch.arange(n)[None])
-            self.masks[lengths, group] = torch.zeros(n, n).masked_fill_(~seen, HIDDEN).repeat_interleave(group, 0)
-        mask = self.masks[lengths, group]
-        return mask if rows is None else mask.view(-1, group, mask.shape[1])[rows].flatten(0, 1)
+            self.masks[lengths] = torch.zeros(n, n).masked_fill_(~seen, HIDDEN)
+        return self.masks[lengths]
+
+    def steps(self, group: int, rows: list[int] | None) -> list[tuple[Block, slice, torch.Tensor]]:
+        """Blocks with the queries that are theirs, of all tokens or of those at `rows`, and who of them sees what: float32
+        [queries, own]. A token has `group` queries, one for each of the heads that share keys."""
+        if (last := rows is not None) not in self.stepped:
+            steps, at = [], 0
+            for block in self.blocks:
+                mask = self.mask(block.lengths)
+                if rows is not None:
+                    mask = mask[[row - block.at for row in rows if block.at <= row < block.at + len(block)]]
+                if len(mask):
+                    end = at + group * len(mask)
+                    steps.append((block, slice(at, end), mask.repeat_interleave(group, 0)))
+                    at = end
+            self.stepped[last] = steps
+        return self.stepped[last]
 
     def rotation(self, cosines: torch.Tensor, sines: torch.Tensor) -> torch.Tensor:
         """Complex [tokens, 1, head / 2]: what turns two neighbouring dimensions by a token's position. Both come as [1, tokens,
@@ -137,14 +152,8 @@ def over_blocks(
     group = query.shape[1] // (key.shape[1] if rows is None else len(rows))
     seen = _Seen(plan, layer, key, value)
     out = query.new_empty(*query.shape[:2], value.shape[2])
-    at = 0
-    for block in plan.blocks:
-        mine = _mine(block, rows)
-        count = group * (len(block) if mine is None else len(mine))
-        if count:
-            part = slice(at, at + count)
-            out[:, part] = _attend(query[:, part], *seen.of(block), plan.mask(block.lengths, group, mine))
-        at += count
+    for block, part, mask in plan.steps(group, rows):
+        out[:, part] = _attend(query[:, part], *seen.of(block), mask)
     return out
 
 
@@ -153,11 +162,6 @@ def keep(pack: Pack, layer: int, key: torch.Tensor, value: torch.Tensor) -> None
         at = pack.places[node]
         part = slice(at, at + len(node))
         node.kept[layer] = (key[:, part].clone(), value[:, part].clone())
-
-
-def _mine(block: Block, finals: Sequence[int] | None) -> list[int] | None:
-    """Which of the block's own tokens are asked about; None: all."""
-    return None if finals is None else [f - block.at for f in finals if block.at <= f < block.at + len(block)]
 
 
 def _at_once(
