@@ -13,6 +13,7 @@ from workbench.__main__ import main
 from workbench.bench import Setting, bench
 from workbench.bench.chart import chart
 from workbench.bench.measure import Figures, _compare, kendall, turned
+from workbench.bench.page import rows
 from workbench.bench.workloads import WORKLOADS, Call, make
 from workbench.errors import RequestInvalid, ScoreFailed
 
@@ -78,7 +79,9 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     file = tmp_path / "bench.json"
     arguments = "--workload requests --shape qwen3-tiny --documents 16 --tokens 8 --rounds 1 --device cpu"
     assert main(["bench", *arguments.split(), "--json", str(file)]) == 0
-    assert "all new" in capsys.readouterr().out
+    head, names, row = capsys.readouterr().out.splitlines()
+    assert head.startswith("best product here:") and row.startswith("all new")
+    assert {"saved", "hits", "tokens/s", "requests/s", "mean", "median", "p99", "peak"} <= set(names.split())
     found = json.loads(file.read_text())
     (row,) = found["calls"]
     assert row["pairs"] == 16 and set(row["latency_s"]) == {"mean", "median", "p99"}
@@ -117,6 +120,11 @@ def test_workloads_are_the_same_every_time() -> None:
 def test_the_picture_in_the_readme_is_of_the_files_beside_it() -> None:
     assert (ASSETS / "bench.svg").read_text(encoding="utf-8") == chart(ASSETS / "bench")
     assert ElementTree.fromstring(chart(ASSETS / "bench")).tag.endswith("svg")
+
+
+def test_the_rows_in_the_readme_are_of_the_files() -> None:
+    readme = (ASSETS.parent / "README.md").read_text(encoding="utf-8")
+    assert rows(ASSETS / "bench") == readme.split("tests/test_bench.py -->\n")[1].split("\n<!-- /bench -->")[0]
 
 
 def test_files_of_measurements_say_where_and_what() -> None:

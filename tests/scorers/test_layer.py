@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel
 from workbench.scorers import _layer, _linear
 from workbench.scorers._packed import DECODERS, Packed, PackedRow
 
-pytestmark = pytest.mark.skipif(not _linear.available(), reason="NOT RUN: this torch has no oneDNN linear layers")
+here = pytest.mark.skipif(not _linear.available(), reason="NOT RUN: this torch has no oneDNN linear layers")
 SIZES = {
     "vocab_size": 96, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 4,
     "num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 256,
@@ -38,13 +38,19 @@ def backbone(request: pytest.FixtureRequest) -> Any:
     return model
 
 
+@pytest.mark.parametrize("packed_layers", [pytest.param(True, marks=here), False])
 @torch.inference_mode()
-def test_rows_through_packed_layers_are_rows_through_the_model(backbone: Any) -> None:
+def test_rows_through_packs_are_rows_through_the_model(
+    backbone: Any, packed_layers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With oneDNN's packed layers, and with transformers' own where there is no oneDNN."""
+    if not packed_layers:
+        monkeypatch.setattr(_linear, "available", lambda dtype: False)
     front = list(range(30, 60))
     rows = [[*front, *range(at, at + 2 + 3 * at), 7] for at in range(1, 12)]
     expected = [backbone(torch.tensor([row])).last_hidden_state[0, -1].clone() for row in rows]
     packed: Packed[int] = Packed(backbone)
-    assert all(isinstance(layer, _layer.PackedLayer) for layer in packed._text.layers)
+    assert all(isinstance(layer, _layer.PackedLayer) == packed_layers for layer in packed._text.layers)
     given = {i: PackedRow(np.array(row), np.array(row)) for i, row in enumerate(rows)}
     for budget in (16, 4096):
         packed.forget()
@@ -53,6 +59,7 @@ def test_rows_through_packed_layers_are_rows_through_the_model(backbone: Any) ->
             assert torch.allclose(found[i], hidden, atol=2e-5, rtol=2e-5), (budget, i)
 
 
+@here
 def test_a_layer_that_computes_something_else_stays_as_it_is() -> None:
     config = AutoConfig.for_model("qwen3", **SIZES)
     model = AutoModel.from_config(config).eval()

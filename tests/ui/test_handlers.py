@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from tests.tiny import checkpoint
@@ -20,6 +21,7 @@ from workbench.ui import build, mount_options
 from workbench.ui.export import Export
 from workbench.ui.intake import Intake
 from workbench.ui.loop import Loop
+from workbench.ui.returning import Return
 from workbench.ui.rows import content_of, item_of, named, row_of, with_text
 from workbench.ui.uploads import Uploads
 
@@ -113,12 +115,24 @@ def test_what_cannot_be_scored_is_a_sentence(loop: Loop, values: list[Any], at: 
 
 def test_what_is_stale_is_asked_of_the_fields_as_they_are(loop: Loop, values: list[Any]) -> None:
     scored = list(loop.on_rank(request(), *values))[-2][3]
-    assert loop.on_stale(scored, *values) == ""
-    assert 'data-stale="b"' in loop.on_stale(scored, *values[:-1], "three")
+    stale, status = loop.on_ended(scored, *values)
+    assert stale == "" and loop.bench.pool.get(values[0]).name in status
+    assert 'data-stale="b"' in loop.on_ended(scored, *values[:-1], "three")[0]
     assert 'data-stale="b"' in loop.on_settled("", VIEW, scored, *values[:-1], "three")[2]
     drawn = loop.on_preview(VIEW, scored, *values)[6]
     assert loop.on_settled(drawn, VIEW, scored, *values)[2] == ""
-    assert 'data-stale="a b"' in loop.on_stale(scored, values[0], values[1], "another query", *values[3:])
+    assert 'data-stale="a b"' in loop.on_ended(scored, values[0], values[1], "another query", *values[3:])[0]
+
+
+def test_back_from_another_tab_all_that_shows_rows_is_drawn_again(loop: Loop, values: list[Any]) -> None:
+    *_, outcome = list(loop.on_rank(request(), *values))[-2]
+    there, here = (gr.SelectData(None, {"index": at, "value": ""}) for at in (1, 0))
+    assert all(isinstance(x, dict) for x in Return(loop).on_return(there, values[4], outcome, VIEW, {}, *values))
+    called = [{**values[4][0], "label": "The first"}, *values[4][1:]]
+    fields = [*values[:4], called, *values[5:]]
+    tray, lists, _, table, *seen = Return(loop).on_return(here, called, outcome, VIEW, {}, *fields)
+    assert all("The first" in shown for shown in (tray, lists, table))
+    assert len(seen) == 9 and "prompt" in seen[7]
 
 
 def test_stop_ends_the_run_of_its_own_session_only(loop: Loop, values: list[Any]) -> None:

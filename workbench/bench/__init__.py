@@ -10,7 +10,7 @@ import os
 import platform
 import statistics
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,7 @@ def _row(figures: Figures, against: Sequence[str], flops: object, peak: float) -
     needed = flops(counts["computed"], counts["finals"])  # type: ignore[operator]
     row: dict[str, JSON] = {
         "call": figures.call.name, "pairs": len(figures.call.rows), "tokens": figures.tokens, **counts,
+        "saved": counts["asked"] - counts["computed"],
         "seconds": _spread(figures.seconds[OURS]), "pairs_per_s": round(len(figures.call.rows) / seconds, 1),
         "tokens_per_s": round(figures.tokens / seconds), "requests_per_s": round(figures.call.requests / seconds, 2),
         "latency_s": {"mean": round(statistics.mean(latencies), 4), "median": round(statistics.median(latencies), 4),
@@ -106,7 +107,16 @@ def _machine() -> dict[str, JSON]:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     named = {name: version(name) for name in ("torch", "transformers")}
-    return {"processor": platform.processor() or platform.machine(), "cores": cores, **named}
+    return {"processor": _processor(), "cores": cores, **named}
+
+
+def _processor() -> str:
+    """Its name, where the system tells (Linux), or its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _plain(setting: Setting) -> dict[str, JSON]:
@@ -114,24 +124,33 @@ def _plain(setting: Setting) -> dict[str, JSON]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if k not in ("weights", "peer_python")}
 
 
+# Heading, width, and what stands there. `saved`: tokens that fronts spared; `hits`: scores that were remembered.
+COLUMNS: tuple[tuple[str, int, Callable[[Mapping[str, JSON]], str]], ...] = (
+    ("pairs", 6, lambda row: str(row["pairs"])), ("tokens", 8, lambda row: str(row["tokens"])),
+    ("saved", 8, lambda row: str(row["saved"])), ("hits", 6, lambda row: str(row["remembered"])),
+    ("computed", 9, lambda row: str(row["computed"])), ("forwards", 9, lambda row: str(row["forwards"])),
+    ("seconds", 9, lambda row: f"{row['seconds']['median']:.3f}"), ("pairs/s", 10, lambda row: f"{row['pairs_per_s']:.1f}"),
+    ("tokens/s", 10, lambda row: str(row["tokens_per_s"])), ("requests/s", 11, lambda row: f"{row['requests_per_s']:.1f}"),
+    ("mean ms", 9, lambda row: f"{1000 * row['latency_s']['mean']:.1f}"),
+    ("median", 9, lambda row: f"{1000 * row['latency_s']['median']:.1f}"),
+    ("p99", 9, lambda row: f"{1000 * row['latency_s']['p99']:.1f}"),
+    ("of peak", 8, lambda row: "" if row["share_of_peak"] is None else f"{row['share_of_peak']:.2f}"),
+    ("MiB", 7, lambda row: f"{row['peak_mib'].get('process', 0):.0f}"),
+)  # fmt: skip
+
+
 def table(found: dict[str, JSON]) -> str:
     """The same figures for people."""
     shape = " × ".join(map(str, found["peak_shape"][::-1]))
     lines = [f"best product here: {found['peak_gflops']} GFLOP/s ({shape})"]
-    heads = f"{'pairs':>6}{'tokens':>8}{'computed':>9}{'forwards':>9}{'seconds':>9}{'pairs/s':>9}{'of peak':>8}{'MiB':>8}"
-    lines.append(f"{'':26}{heads}")
+    lines.append(f"{'':26}" + "".join(f"{head:>{width}}" for head, width, _ in COLUMNS))
     for row in found["calls"]:
-        share = "" if row["share_of_peak"] is None else f"{row['share_of_peak']:.2f}"
-        lines.append(
-            f"{row['call']:26}{row['pairs']:6}{row['tokens']:8}{row['computed']:9}{row['forwards']:9}"
-            f"{row['seconds']['median']:9.3f}{row['pairs_per_s']:9.1f}{share:>8}"
-            f"{row['peak_mib'].get('process', 0):8.0f}"
-        )
+        lines.append(f"{row['call']:26}" + "".join(f"{said(row):>{width}}" for _, width, said in COLUMNS))
         for name in found["setting"]["against"]:
             peer, taus = row[name], row["logits"]["kendall_tau"]
             ratio = peer["ratio"]
             lines.append(
-                f"  {name[:24]:24}{'':32}{peer['seconds']['median']:9.3f}   × {ratio['median']:.2f}"
+                f"  {name[:24]:24}{'':46}{peer['seconds']['median']:9.3f}   × {ratio['median']:.2f}"
                 f" ({ratio['min']:.2f} to {ratio['max']:.2f}), τ {taus[name]:.3f} (ours {taus[OURS]:.3f})"
             )
     return "\n".join(lines)

@@ -80,7 +80,10 @@ class PackedLayer(torch.nn.Module):
 def replace(layers: Any, rotary: Any, cut: bool) -> bool:
     """Puts packed layers in the place of all of a decoder's; with `cut` the last one answers for the plan's finals alone. False,
     and nothing done, where the first does not give what it should. Its norms have been fused where they can be."""
-    if not _same(layers[0], rotary):
+    try:
+        if not _same(layers[0], rotary):
+            return False
+    except (AttributeError, RuntimeError):  # of another shape altogether
         return False
     for i in range(len(layers)):
         layers[i] = PackedLayer(layers[i], cut and i == len(layers) - 1)

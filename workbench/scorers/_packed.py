@@ -74,7 +74,8 @@ class Packed(Generic[Key]):
         config._attn_implementation = attention.NAME
         self._deep = len(getattr(getattr(backbone.config, "vision_config", None), "deepstack_visual_indexes", ()))
         self._cut = config.num_hidden_layers > self._deep
-        if not (self._device.type == "cpu" and _on_cpu(backbone, self._text, self._cut)) and self._cut:
+        packed = self._device.type == "cpu" and _on_cpu(backbone, self._text, self._cut)
+        if self._cut and not packed:
             self._text.layers[-1] = Finals(self._text.layers[-1])
         self._most = TOKENS.get(self._device.type, MORE)
         if self._device.type == "cpu":

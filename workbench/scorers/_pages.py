@@ -5,7 +5,7 @@ Knows nothing of templates beyond what transformers' ColPali and ColQwen2 proces
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +16,11 @@ from workbench.media import Library
 from workbench.scorers import _engine as engine
 from workbench.scorers._apart import below, framed_side, side_of
 from workbench.scorers._checkpoint import Checkpoint
-from workbench.scorers._maxsim import maxsim
+from workbench.scorers._maxsim import Candidate, maxsims
 from workbench.scorers._pictures import fixed_pixels
 from workbench.scorers._rows import decoder_encoder, media_row
 from workbench.scorers._towers import one_picture
-from workbench.scorers._vectors import Apart, vectors
+from workbench.scorers._vectors import Apart, Complete, by_query, vectors
 from workbench.scorers._vectors import Side as Reading
 from workbench.types import Encoding, Pair, Parity, Score
 
@@ -104,4 +104,9 @@ class Pages(Apart):
         return [vectors[i, : len(r.token_ids)] for i, r in enumerate(rows)]
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
-        return maxsim(encoding, query, document, range(len(document)), image_id=self._encoder.image_id, merge=self._merge)
+        return next(self._matches([(encoding, query, document)]))
+
+    def _matches(self, rows: Sequence[Complete]) -> Iterator[Score | WorkbenchError]:
+        for query, part in by_query(rows):
+            found = [Candidate(encoding, document, range(len(document))) for encoding, _, document in part]
+            yield from maxsims(query, found, image_id=self._encoder.image_id, merge=self._merge)

@@ -9,6 +9,8 @@ import abc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias
 
 import torch
 
@@ -31,6 +33,9 @@ class Side:
     document: bool
     parity: Parity
     media: tuple[MediaInput, ...] = ()
+
+
+Complete: TypeAlias = tuple[Encoding, torch.Tensor, torch.Tensor]  # with the readings of its query and its document
 
 
 def vectors() -> Kept[Side, torch.Tensor]:
@@ -79,13 +84,23 @@ class Apart(Local, abc.ABC):
         known: dict[Side, torch.Tensor | WorkbenchError], done: set[int],
     ) -> Iterator[tuple[int, Score | WorkbenchError]]:  # fmt: skip
         """Results of those rows whose two sides are known, or of which one failed."""
+        ready: list[int] = []
         for i in rows:
             readings = [known.get(side) for side in pairs[i]]
             failed = next((r for r in readings if isinstance(r, WorkbenchError)), None)
             if i in done or (failed is None and any(r is None for r in readings)):
                 continue
             done.add(i)
-            yield i, failed or self._match(batch[i], readings[0], readings[1])  # type: ignore[arg-type]
+            if failed is not None:
+                yield i, failed
+            else:
+                ready.append(i)
+        complete = [(batch[i], *(known[side] for side in pairs[i])) for i in ready]
+        yield from zip(ready, self._matches(complete), strict=True)  # type: ignore[arg-type]
+
+    def _matches(self, rows: Sequence[Complete]) -> Iterator[Score | WorkbenchError]:
+        """A score for each; who can match many at once does."""
+        return (self._match(*row) for row in rows)
 
     def _read(self, reading: torch.Tensor) -> Score | WorkbenchError:
         raise NotImplementedError("one side alone is no score")
@@ -93,6 +108,13 @@ class Apart(Local, abc.ABC):
     def _apart(self, fast: torch.Tensor, slow: torch.Tensor) -> float:
         """One minus the cosine of the same side computed twice."""
         return 1 - float(torch.nn.functional.cosine_similarity(fast.flatten(), slow.flatten(), dim=0))
+
+
+def by_query(rows: Sequence[Complete]) -> Iterator[tuple[torch.Tensor, list[Complete]]]:
+    """Rows that stand together and have one query's reading, with that reading."""
+    for _, part in groupby(rows, key=lambda row: id(row[1])):
+        found = list(part)
+        yield found[0][1], found
 
 
 def _sides(encoding: Encoding) -> tuple[Side, Side]:

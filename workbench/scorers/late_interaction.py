@@ -7,7 +7,7 @@ vLLM: the bare texts, all tokens counted.
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,10 +19,10 @@ from workbench.scorers import _layout as layout
 from workbench.scorers._apart import SideRecipe, encode_apart
 from workbench.scorers._checkpoint import Checkpoint
 from workbench.scorers._ids import Task
-from workbench.scorers._maxsim import maxsim
+from workbench.scorers._maxsim import Candidate, maxsims
 from workbench.scorers._pages import FRAMES, Pages
 from workbench.scorers._pooled import PoolsTexts, unit
-from workbench.scorers._vectors import Apart, Side, vectors
+from workbench.scorers._vectors import Apart, Complete, Side, by_query, vectors
 from workbench.scorers._windows import typed, windows
 from workbench.types import JSON, Encoding, Pair, Parity, Score
 
@@ -105,10 +105,17 @@ class LateInteraction(PoolsTexts):
             return [self._projection(h) for h in found]
 
     def _match(self, encoding: Encoding, query: torch.Tensor, document: torch.Tensor) -> Score | WorkbenchError:
+        return next(self._matches([(encoding, query, document)]))
+
+    def _matches(self, rows: Sequence[Complete]) -> Iterator[Score | WorkbenchError]:
+        for query, part in by_query(rows):
+            yield from maxsims(unit(query, True), [self._candidate(encoding, document) for encoding, _, document in part])
+
+    def _candidate(self, encoding: Encoding, document: torch.Tensor) -> Candidate:
         at, ids = encoding.query_tokens, encoding.token_ids
         skipped = self._skipped if encoding.pair.parity == "reference" else frozenset()
         counted = [j for j in range(len(document)) if ids[at + j] not in skipped]
-        return maxsim(encoding, unit(query, True), unit(document, True), counted)
+        return Candidate(encoding, unit(document, True), counted)
 
     def _pooled_of(self, reading: torch.Tensor, activate: bool) -> torch.Tensor:
         return unit(reading, activate)

@@ -35,7 +35,7 @@ def build(
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         bar = top.build(bench)
         with gr.Tabs(elem_id="tabs") as tabs:
-            with gr.Tab("Tune", id="tune", elem_id="tune") as tuned:
+            with gr.Tab("Tune", id="tune", elem_id="tune"):
                 tuning = tune.build(loop, bar)
             with gr.Tab("Documents", id="rows", elem_id="documents-tab") as documented:
                 listed = documents.build()
@@ -44,7 +44,7 @@ def build(
                     history.build(demo, loop, store, tuning, remembering, tabs)
             with gr.Tab("Export", id="export", elem_id="export") as exporting:
                 export.build(loop, tuning, exporting)
-        tune.wire(demo, loop, tuning, tuned)
+        tune.wire(demo, loop, tuning, tabs)
         documents.wire(demo, loop, listed, tuning, documented)
     return demo
 

@@ -38,7 +38,7 @@ def build(demo: gr.Blocks, loop: Loop, store: Store, tune: Tune, tab: gr.Tab, ta
     for asked in (filters, listed, head, rankings, chart):
         asked.click(recall.on_click, view, shown, **CLICK)
     head.input(recall.on_write, view, listed, **CLICK)
-    demo.load(recall.on_link, view, [*shown, tabs], **WORK)
+    demo.load(recall.on_link, view, [*shown, tabs], **LIVE)
     restored = head.click(recall.on_restore, tune.top.current, [*tuning.filled(tune), *_chosen(tune), said, tabs], **WORK)
     tuning.follow(loop, tune, restored)
 

@@ -123,12 +123,14 @@ class Loop:
         head, body = preview.draw(preview.Look(self.bench, asked, view, outcomes), fresh)
         return (*out, head, gr.skip() if body is None else body, stale_html(asked.prints, scored))
 
-    def on_stale(self, scored: dict[str, Any], *values: Any) -> str:
-        """Which sides changed since they were scored. Asked again after every run: it may end with fields that are past."""
+    def on_ended(self, scored: dict[str, Any], *values: Any) -> tuple[Any, str]:
+        """(which sides changed since they were scored, the model in use), asked again after every run: one that ends late ends
+        with the fields and the model that it began with."""
         try:
-            return stale_html(desk.read(self.bench, *values).prints, scored)
+            stale = stale_html(desk.read(self.bench, *values).prints, scored)
         except WorkbenchError:
-            return gr.skip()  # type: ignore[no-any-return]
+            stale = gr.skip()
+        return stale, status_html(self.bench.pool.get(values[0]))
 
     def on_view(self, event: gr.EventData, view: View, scored: dict[str, Any], *values: Any) -> tuple[Any, ...]:
         """The preview's own switches: which view, which side, which document, in which order."""
@@ -168,10 +170,6 @@ class Loop:
             yield f'<span class="error" data-say="alert">{sentence(error)}</span>', *(gr.skip() for _ in range(5)), None
         finally:
             ended()
-
-    def on_status(self, current: str) -> str:
-        """The model in use. Asked again after every run: one that ends late says the model it began with."""
-        return status_html(self.bench.pool.get(current))
 
     def on_stop(self, request: gr.Request) -> None:
         self.stops.ask(str(request.session_hash))

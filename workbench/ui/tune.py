@@ -18,7 +18,7 @@ from workbench.ui.editors import Editors
 from workbench.ui.loop import Loop
 from workbench.ui.prompt_panel import PromptPanel
 from workbench.ui.results_panel import Results
-from workbench.ui.review import Review
+from workbench.ui.returning import Return
 from workbench.ui.top import Top
 from workbench.ui.tray import Tray
 from workbench.ui.widgets import CLICK, COMPOSED, LIVE, SCORE, WORK
@@ -80,11 +80,12 @@ def build(loop: Loop, top: Top) -> Tune:
 
 
 # ---------------------------------------------------------------- who listens to whom
-def wire(demo: gr.Blocks, loop: Loop, tune: Tune, opened: gr.Tab) -> None:
+def wire(demo: gr.Blocks, loop: Loop, tune: Tune, tabs: gr.Tabs) -> None:
     """Connects fields to handlers. Nothing here writes into the field that is typed in."""
     _wire_preview(loop, tune)
     _wire_changes(loop, tune)
-    _wire_intake(loop, tune, opened)
+    _wire_intake(loop, tune)
+    _wire_return(loop, tune, tabs)
     _wire_scoring(demo, loop, tune)
     inspector.wire(loop, tune.sheet, tune.fields)
 
@@ -106,8 +107,9 @@ def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _stale(loop: Loop, tune: Tune) -> dict[str, Any]:
-    return {"fn": loop.on_stale, "inputs": [tune.results.scored, *tune.fields], "outputs": tune.results.stale}
+def _past(loop: Loop, tune: Tune) -> dict[str, Any]:
+    outputs = [tune.results.stale, tune.top.status]
+    return {"fn": loop.on_ended, "inputs": [tune.results.scored, *tune.fields], "outputs": outputs}
 
 
 def _lint(loop: Loop, tune: Tune) -> dict[str, Any]:
@@ -152,17 +154,20 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
 
 def _ended(run: Any, after: Any, loop: Loop, tune: Tune) -> None:
     """What a run that ended says of fields and of the model may be past."""
-    after(run.then(**_stale(loop, tune), **LIVE))
-    run.then(loop.on_status, tune.top.current, tune.top.status, **LIVE)
+    after(run.then(**_past(loop, tune), **LIVE))
 
 
-def _wire_intake(loop: Loop, tune: Tune, opened: gr.Tab) -> None:
-    back = opened.select(loop.tray, tune.tray.items, tune.tray.tray, **LIVE)  # rows may have changed in another tab
-    shown = [tune.results.lists, tune.results.scores, tune.results.table]
-    opened.select(Review(loop).on_named, [tune.tray.items, tune.results.outcome], shown, **LIVE)
-    changes = [*tray.wire(loop, tune.tray, tune.pasted), *ask.wire(loop, tune.ask, tune.tray.said), back]
+def _wire_intake(loop: Loop, tune: Tune) -> None:
+    changes = [*tray.wire(loop, tune.tray, tune.pasted), *ask.wire(loop, tune.ask, tune.tray.said)]
     for change in changes:
         _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
+
+
+def _wire_return(loop: Loop, tune: Tune, tabs: gr.Tabs) -> None:
+    """Rows may have changed in another tab. The tabs' own event, since a tab says `select` when the page opens too."""
+    inputs = [tune.tray.items, tune.results.outcome, tune.prompt.view, tune.results.scored, *tune.fields]
+    shown = [tune.tray.tray, tune.results.lists, tune.results.scores, tune.results.table]
+    tabs.select(Return(loop).on_return, inputs, [*shown, *tune.previews], **LIVE)
 
 
 def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
@@ -190,11 +195,13 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (loaded, ask.scenario.select(**clean, **WORK), ask.restored.click(**clean, **WORK)):
-        _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
-        start.then(lambda: ([], ""), None, [tune.editors.steps, tune.editors.b.undo], **LIVE)
+        previewed = start.then(**_preview(loop, tune), **LIVE)
+        if start is not loaded:  # then the fields that were empty say themselves that they changed
+            _after(previewed, loop, tune)
+        begun = [tune.editors.steps, tune.editors.b.undo, tune.tray.said]  # what was said of the rows and edits before
+        start.then(lambda: ([], "", ""), None, begun, **LIVE)
         _ended(start.then(**rank, **SCORE), after, loop, tune)
         start.then(**judge, **LIVE)
-        start.then(lambda: "", None, tune.tray.said, **LIVE)  # what was said of the rows before
     back.then(**_preview(loop, tune), **LIVE)
     _ended(back.then(**rank, **SCORE), after, loop, tune)
     chosen = results.foreign.click(
