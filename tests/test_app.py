@@ -56,6 +56,13 @@ def test_a_space_offers_no_folders(tmp_path: Path) -> None:
         bench.close()
 
 
+def test_features_of_pictures_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    for flags, kept in (([], None), (["--feature-cache", "1.5"], (tmp_path / "features", 1_500_000_000))):
+        bench = roof.open_house(roof.arguments(["--data", str(tmp_path), *flags], {}))
+        assert bench.library.features == kept
+        bench.close()
+
+
 def test_the_head_can_be_given_in_vllms_words(tmp_path: Path, tiny_qwen3: Path) -> None:
     words = '{"method": "no_post_processing", "classifier_from_token": ["Yes"]}'
     flags = ["--data", str(tmp_path), "--model", str(tiny_qwen3), "--hf-overrides", words]

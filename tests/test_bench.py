@@ -132,3 +132,24 @@ def test_files_of_measurements_say_where_and_what() -> None:
         found = json.loads(file.read_text(encoding="utf-8"))
         assert found["machine"]["cores"] and found["setting"]["rounds"] >= 1 and found["peak_gflops"] > 0, file
         assert set(found["sides"]) == {"ours", *found["setting"]["against"]}, file
+
+
+def test_a_turn_begins_on_a_quiet_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.bench import measure as clock
+
+    stat, reads = tmp_path / "stat", [0]
+
+    def used() -> tuple[int, int] | None:
+        """Others compute during the first two looks and are done at the third."""
+        reads[0] += 1
+        stat.write_text(f"cpu  {100 * min(reads[0], 3)} 0 0 {100 * reads[0]} 0 0 0 0\n")
+        return real()
+
+    real = clock._used
+    monkeypatch.setattr(clock, "STAT", stat)
+    monkeypatch.setattr(clock, "_used", used)
+    monkeypatch.setattr(clock.time, "sleep", lambda _: None)
+    assert clock.settle() and reads[0] == 4
+    monkeypatch.setattr(clock, "STAT", tmp_path / "none")
+    monkeypatch.setattr(clock, "_used", real)
+    assert clock.settle()  # a system that does not tell is taken as it is

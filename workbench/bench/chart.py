@@ -14,6 +14,7 @@ from pathlib import Path
 
 from workbench.types import JSON
 
+NAMED = {"naive": "one pair after another"}
 WIDTH, LEFT, RIGHT, LINE = 860, 250, 150, 24  # px: the picture, names, figures, one bar
 STYLE = """text { font: 13px system-ui, sans-serif; fill: #24292f } .title { font-weight: 600 } .dim { fill: #6e7781 }
 .ours { fill: #2f6feb } .peer { fill: #8c959f } .grid { stroke: #d0d7de } .line { fill: none; stroke: #2f6feb; stroke-width: 2 }
@@ -38,16 +39,17 @@ def chart(folder: Path) -> str:
     return f"{head}<title>How long scoring takes</title><style>{STYLE}</style>{''.join(parts)}</svg>\n"
 
 
-def _bars(name: str, bench: dict[str, JSON], y: int) -> tuple[list[str], int]:
+def _bars(file: str, bench: dict[str, JSON], y: int) -> tuple[list[str], int]:
     """A bar for each side of the first call, as long as the seconds it took."""
     call, setting = bench["calls"][0], bench["setting"]
     layers = setting["layers"] or "all"
     kind = "bfloat16 linears" if setting["dtype"] == "bfloat16" else "float32"
     parts = [_text(0, y, f"{setting['shape']}, {layers} layers, {kind}: {call['pairs']} documents, all new", "title"),
-             _text(WIDTH, y, f"{name}.json", "dim", "end")]  # fmt: skip
+             _text(WIDTH, y, f"{file}.json", "dim", "end")]  # fmt: skip
     sides = [("ours", call["seconds"]["median"], 1.0)]
     for side in setting["against"]:
-        sides.append((bench["sides"][side]["what"], call[side]["seconds"]["median"], call[side]["ratio"]["median"]))
+        name = NAMED.get(side, bench["sides"][side]["what"])
+        sides.append((name, call[side]["seconds"]["median"], call[side]["ratio"]["median"]))
     most = max(seconds for _, seconds, _ in sides)
     for side, seconds, ratio in sides:
         y += LINE

@@ -9,8 +9,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from workbench.bench.measure import EXACT
 from workbench.types import JSON
 
+NAMED = {"naive": "one pair after another through the stock model"}
 
 def rows(folder: Path) -> str:
     """Markdown, a row for each finding: what, figure, file."""
@@ -38,10 +40,12 @@ def _seconds(call: Mapping[str, JSON]) -> float:
 
 def _peers(bench: Mapping[str, JSON], call: Mapping[str, JSON]) -> Iterator[str]:
     for name in bench["setting"]["against"]:
-        what, ratio = bench["sides"][name]["what"], call[name]["ratio"]
+        what, ratio = NAMED.get(name, bench["sides"][name]["what"]), call[name]["ratio"]
+        half = bench["setting"]["dtype"] == "bfloat16"
+        what += " in float32" if half and name == EXACT else " in bfloat16" if half else ""
         says = f"{what} takes {ratio['median']:.2f} times as long ({ratio['min']:.2f} to {ratio['max']:.2f})"
-        if bench["setting"]["dtype"] == "bfloat16":
-            says += f", its Kendall τ is {call['logits']['kendall_tau'][name]:.3f}"
+        if half and name != EXACT:
+            says += f", Kendall τ {call['logits']['kendall_tau'][name]:.3f}"
         yield says
 
 
