@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,7 @@ def test_files_of_measurements_say_where_and_what() -> None:
 
 
 def test_a_turn_begins_on_a_quiet_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from workbench.bench import measure as clock
-
+    clock = importlib.import_module("workbench.bench.measure")
     stat, reads = tmp_path / "stat", [0]
 
     def used() -> tuple[int, int] | None:

@@ -72,18 +72,18 @@ def _growth(name: str, bench: dict[str, JSON], y: int) -> tuple[list[str], int]:
     bottom, fast, slow = y + 20 + height, math.log(min(p[1] for p in points)), math.log(max(p[1] for p in points))
     places = []
     for documents, seconds, mib in points:
-        x = 80 + (WIDTH - 180) * (math.log(documents) - low) / max(high - low, 1e-9)
+        x = 130 + (WIDTH - 230) * (math.log(documents) - low) / max(high - low, 1e-9)
         at = bottom - height * (math.log(seconds) - fast) / max(slow - fast, 1e-9)
         places.append(f"{x:.1f},{at:.1f}")
         parts += [
             f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{y + 14}" y2="{bottom}"/>',
             f'<circle class="ours" cx="{x:.1f}" cy="{at:.1f}" r="4"/>',
-            _text(x + 8, at - 4 if at > y + 40 else at + 14, f"{seconds:.2f} s"),
-            _text(x, bottom + 20, f"{documents}", "", "middle"), _text(x, bottom + 38, f"{mib:,.0f} MiB", "dim", "middle"),
+            _text(x + 9, at + 17, f"{seconds:.2f} s"),
+            _text(x, bottom + 36, f"{documents}", "", "middle"), _text(x, bottom + 54, f"{mib:,.0f} MiB", "dim", "middle"),
         ]  # fmt: skip
     parts.append(f'<polyline class="line" points="{" ".join(places)}"/>')
-    parts += [_text(0, bottom + 20, "documents"), _text(0, bottom + 38, "memory", "dim")]
-    return parts, bottom + 60
+    parts += [_text(0, bottom + 36, "documents"), _text(0, bottom + 54, "memory", "dim")]
+    return parts, bottom + 70
 
 
 def _text(x: float, y: float, said: str, kind: str = "", anchor: str = "start") -> str:
