@@ -26,7 +26,7 @@ from workbench.scorers._tree import Symbols, tree
 DECODERS = frozenset({"qwen2", "qwen3", "llama", "mistral", "gemma", "qwen3_vl_text"})  # the attention here is all they do
 FRESH = 32 << 20  # bytes: glibc asks the system for larger arrays each time, and a fresh page costs more than it saves
 TOKENS = {"cpu": 1024}  # in one pack, at most
-MORE = 8192  # on an accelerator, where attention over a pack is one masked call
+MORE = 8192  # on an accelerator, where attention over a pack is one call, behind one mask of that size at worst
 Key = TypeVar("Key")
 
 
