@@ -35,6 +35,21 @@ def looped(
     return out
 
 
+def exact(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
+    """Another way to the same numbers: float32 inside, rounded once."""
+    return looped(query.float(), key.float(), value.float(), *rest, **more).to(query.dtype)
+
+
+def from_the_top(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, asked: torch.Tensor, seen: torch.Tensor, *rest: Any, **more: Any
+) -> torch.Tensor:
+    """The other meaning of a causal mask: the first query sees the first key alone."""
+    shown = [torch.arange(int(b), int(b) + int(n)) for b, n in zip(seen, asked.diff(), strict=False)]
+    counts = torch.tensor([0, *torch.tensor([len(s) for s in shown]).cumsum(0)], dtype=torch.int32)
+    places = torch.cat(shown)
+    return looped(query, key[places], value[places], asked, counts, *rest, **more)
+
+
 def torn(*_: Any, **__: Any) -> torch.Tensor:
     raise RuntimeError("no such kernel")
 
@@ -70,6 +85,11 @@ def test_a_kernel_is_used_only_where_it_agrees() -> None:
     given = (CPU, torch.float32, 4, 2, 16)
     assert varlen.agrees(looped, *given)
     assert not varlen.agrees(lambda *a, **k: looped(*a, **k) + 0.1, *given)
+    for dtype in varlen.HALF:
+        for heads, shared, size in ((16, 8, 128), (32, 8, 128), (4, 2, 32)):
+            half = (CPU, dtype, heads, shared, size)
+            assert varlen.agrees(exact, *half)
+            assert not varlen.agrees(from_the_top, *half)
     assert varlen.kernel(*given) is None  # there is none on a CPU
 
 

@@ -21,7 +21,7 @@ from workbench.scorers._tree import Node
 
 Kernel: TypeAlias = Callable[..., Any]
 HALF = (torch.bfloat16, torch.float16)
-OFF = 0.05  # largest difference of two kernels in half precision on unit normal input; a wrong mask is about 1 off
+OFF = 0.02  # largest difference in half precision on unit normal input: rounding reaches 0.016, a wrong mask 2 and more
 
 
 @dataclass(frozen=True, slots=True)

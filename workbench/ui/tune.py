@@ -167,7 +167,7 @@ def _wire_return(loop: Loop, tune: Tune, tabs: gr.Tabs) -> None:
     """Rows may have changed in another tab. The tabs' own event, since a tab says `select` when the page opens too."""
     inputs = [tune.tray.items, tune.results.outcome, tune.prompt.view, tune.results.scored, *tune.fields]
     shown = [tune.tray.tray, tune.results.lists, tune.results.scores, tune.results.table]
-    tabs.select(Return(loop).on_return, inputs, [*shown, *tune.previews], **LIVE)
+    _after(tabs.select(Return(loop).on_return, inputs, [*shown, *tune.previews], **LIVE), loop, tune)
 
 
 def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
@@ -195,9 +195,7 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (loaded, ask.scenario.select(**clean, **WORK), ask.restored.click(**clean, **WORK)):
-        previewed = start.then(**_preview(loop, tune), **LIVE)
-        if start is not loaded:  # then the fields that were empty say themselves that they changed
-            _after(previewed, loop, tune)
+        _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
         begun = [tune.editors.steps, tune.editors.b.undo, tune.tray.said]  # what was said of the rows and edits before
         start.then(lambda: ([], "", ""), None, begun, **LIVE)
         _ended(start.then(**rank, **SCORE), after, loop, tune)
