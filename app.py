@@ -140,6 +140,7 @@ def serve(args: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     lasting, args.data = args.data is not None, args.data or private / "data"
     bench = open_house(args)
     stack.callback(bench.close)
+    bench.prepare()
     store = open_history(args.data, lasting=lasting)
     stack.callback(store.close)
     if args.api_key is None and _is_open(args) and not args.space:
@@ -205,8 +206,9 @@ def build(bench: Bench, args: argparse.Namespace, store: Store | None = None) ->
 def _bind(host: str, port: int) -> socket.socket:
     """A socket that holds the address and does not listen yet."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family)
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Named as TCP, or asyncio leaves its connections with Nagle's algorithm, and every answer waits 40 ms for an acknowledgement.
+        sock = socket.socket(family, kind, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind(address)

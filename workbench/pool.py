@@ -185,6 +185,13 @@ class Bench:
         """The same variant with its template named."""
         return replace(variant, template=self.template_for(variant))
 
+    def prepare(self) -> None:
+        """What the first page would wait for, for a server to do before it says where it is. No weights are read."""
+        for worker in self.workers:
+            worker.start()
+        if self.model != LEXICAL and not is_address(self.model):
+            scorers.prepare()
+
     def close(self) -> None:
         for worker in self.workers:
             worker.close()

@@ -93,6 +93,11 @@ class RunsStock(Protocol):
         ...
 
 
+def prepare() -> None:
+    """Imports what every local model is made of, which takes longer than reading a small one: else the first score does."""
+    import transformers.modeling_layers  # noqa: F401
+
+
 def kinds() -> tuple[str, ...]:
     """Names of the score types: the public modules of this folder."""
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))

@@ -21,7 +21,7 @@ from workbench.ui.results_panel import Results
 from workbench.ui.returning import Return
 from workbench.ui.top import Top
 from workbench.ui.tray import Tray
-from workbench.ui.widgets import CLICK, COMPOSED, LIVE, SCORE, WORK
+from workbench.ui.widgets import CLICK, COMPOSED, LIVE, QUIET, SCORE, WORK
 from workbench.ui.world import Border
 
 
@@ -126,7 +126,7 @@ def _settled(loop: Loop, tune: Tune) -> dict[str, Any]:
 def _after(event: Any, loop: Loop, tune: Tune) -> None:
     """What follows every preview: what is stale, what would mend what was found, and the draft that the browser keeps."""
     kept = [tune.ask.scenario, tune.top.model, tune.ask.query, *tune.editors.written]
-    event.then(None, kept, None, js=SAVE, show_progress="hidden", api_visibility="private")
+    event.then(None, kept, None, js=SAVE, **QUIET)
     event.then(**_settled(loop, tune), **LIVE)
     event.then(**_lint(loop, tune), **LIVE)
 
@@ -153,8 +153,9 @@ def _wire_preview(loop: Loop, tune: Tune) -> None:
 
 
 def _ended(run: Any, after: Any, loop: Loop, tune: Tune) -> None:
-    """What a run that ended says of fields and of the model may be past."""
+    """What a run that ended says of fields and of the model may be past; scores that do not spread are found now."""
     after(run.then(**_past(loop, tune), **LIVE))
+    run.then(**_lint(loop, tune), **LIVE)
 
 
 def _wire_intake(loop: Loop, tune: Tune) -> None:
@@ -189,7 +190,6 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     back, after = results_panel.wire(loop, results, tune.fields, [tune.editors.b.template, tune.editors.b.instruction])
     scoring = tune.ask.score.click(**rank, **SCORE)
     _ended(scoring, after, loop, tune)
-    scoring.then(**_lint(loop, tune), **LIVE)  # scores that do not spread are found now
     tune.ask.score.click(**judge, **LIVE)
     tune.ask.stop.click(loop.on_stop, **CLICK)
     demo.unload(loop.on_stop)

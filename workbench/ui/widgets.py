@@ -35,28 +35,23 @@ element.addEventListener('input', (event) => {
   waiting.set(key, {data, timer: setTimeout(() => { waiting.delete(key); trigger('input', data); }, 120)});
 });
 """
+# No event draws progress of its own. That alone is not enough: at every event Gradio 6.31 copies and tells anew each component
+# that any event ever had as its output, unless the event names what shows progress: here, nothing.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": [], "api_visibility": "private"}
 # A preview answers at once and never waits behind a run; the last of several fast keys wins.
-LIVE: dict[str, Any] = {
-    "queue": False, "trigger_mode": "always_last", "show_progress": "hidden", "api_visibility": "private",
-}  # fmt: skip
+LIVE: dict[str, Any] = {**QUIET, "queue": False, "trigger_mode": "always_last"}
 # What is being composed with an input method is not asked about before it is done.
 COMPOSED = "(...values) => window.afterComposing(values)"
 # One click is one change, however fast the next one comes.
 CLICK: dict[str, Any] = {**LIVE, "trigger_mode": "multiple"}
 # Whatever changes rows takes turns: of five fast clicks none may work on rows that another is about to replace.
-ROWS: dict[str, Any] = {
-    "concurrency_id": "rows", "concurrency_limit": 1, "trigger_mode": "multiple", "show_progress": "hidden",
-    "api_visibility": "private",
-}  # fmt: skip
+ROWS: dict[str, Any] = {**QUIET, "concurrency_id": "rows", "concurrency_limit": 1, "trigger_mode": "multiple"}
 # Files are read one upload after the other, beside everything else: the rows made of them are put in by a turn of ROWS.
 FILES: dict[str, Any] = {**ROWS, "concurrency_id": "files"}
 # Scoring takes turns at the device; a second press while a run goes is remembered once.
-SCORE: dict[str, Any] = {
-    "concurrency_id": "score", "concurrency_limit": 1, "trigger_mode": "always_last", "show_progress": "hidden",
-    "api_visibility": "private",
-}  # fmt: skip
+SCORE: dict[str, Any] = {**QUIET, "concurrency_id": "score", "concurrency_limit": 1, "trigger_mode": "always_last"}
 # What opens files or models: in the queue, but beside the runs.
-WORK: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+WORK: dict[str, Any] = {**QUIET, "concurrency_limit": 4}
 
 
 def panel(

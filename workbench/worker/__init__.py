@@ -88,7 +88,7 @@ def _environment() -> dict[str, str]:
 
 
 class Worker:
-    """Runs the tasks of one module in `processes` warm children. Thread-safe; nothing starts before the first call.
+    """Runs the tasks of one module in `processes` warm children. Thread-safe; nothing starts before the first call or `start`.
 
     A child that is killed, or at work for long, is replaced in the background and one more is kept in reserve (there are at
     most 2 * processes + 1), so that calls which burn all their time hold up nobody.
@@ -108,6 +108,11 @@ class Worker:
         self._raised, self._calm_at = processes, 0.0  # how many children there shall be until when
         self._due = math.inf  # when the guard wakes
         self._closed = False
+
+    def start(self) -> None:
+        """Brings the children up in the background, so that the first call waits less."""
+        with self._lock:
+            self._fill()
 
     def call(self, task: str, arguments: JSON, blobs: Sequence[bytes] = ()) -> tuple[JSON, list[bytes]]:
         """What the task answers. WorkerFailed: it raised; WorkerLimit: it was stopped; TypeError, ValueError: no JSON."""
