@@ -19,7 +19,20 @@ from workbench.media import Library
 from workbench.ranking import encode_rows, rerank
 from workbench.scorers import Scorer, Stop, never
 from workbench.template import Renderer, read_families, template_of
-from workbench.types import JSON, Encoding, Family, Parity, Query, Row, Score, ScoreResult, ScoreTemplate, Variant
+from workbench.types import (
+    JSON,
+    Document,
+    Encoding,
+    Family,
+    Parity,
+    Query,
+    Row,
+    Score,
+    ScoreResult,
+    ScoreTemplate,
+    Text,
+    Variant,
+)
 from workbench.worker import Worker
 
 KEPT_OPEN = 4  # tokenizers and configs in memory
@@ -186,11 +199,15 @@ class Bench:
         return replace(variant, template=self.template_for(variant))
 
     def prepare(self) -> None:
-        """What the first page would wait for, for a server to do before it says where it is. No weights are read."""
+        """What the first page would wait for, done by a server before it says where it is: the workers come up, the code of local
+        models is imported, and the shipped model, which is small, scores once. What fails here is said when it is asked for."""
         for worker in self.workers:
             worker.start()
         if self.model != LEXICAL and not is_address(self.model):
             scorers.prepare()
+        if self.pool.shipped is not None and self.model == self.pool.shipped.name:
+            with contextlib.suppress(WorkbenchError):
+                list(self.rank(self.variant(), Query("", (Text("."),)), [Document("", (Text("."),))]))
 
     def close(self) -> None:
         for worker in self.workers:
