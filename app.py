@@ -207,7 +207,7 @@ def _bind(host: str, port: int) -> socket.socket:
     """A socket that holds the address and does not listen yet."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # Named as TCP, or asyncio leaves its connections with Nagle's algorithm, and every answer waits 40 ms for an acknowledgement.
+        # Named as TCP: else asyncio leaves Nagle's algorithm on, and every answer waits 40 ms for an acknowledgement.
         sock = socket.socket(family, kind, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

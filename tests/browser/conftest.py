@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,12 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where `python app.py` says it is: with the shipped model, or a tiny one of the same kind where that is not built."""
-    shipped = ROOT / "assets" / "demo-reranker" / "config.json"
-    model = [] if shipped.is_file() else ["--model", str(request.getfixturevalue("tiny_qwen3_vl"))]
-    log = tmp_path_factory.mktemp("app") / "log"
+@contextmanager
+def started(log: Path, model: Sequence[str]) -> Iterator[str]:
+    """Where `python app.py` says it is, once it does."""
     command = [sys.executable, "app.py", "--port", "0", "--device", "cpu", *model]
     with log.open("w") as out:
         app = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env={**os.environ})
@@ -48,6 +45,20 @@ def address(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         app.wait(20)
 
 
+@pytest.fixture(scope="session")
+def model(request: pytest.FixtureRequest) -> list[str]:
+    """The app's arguments: none, for the shipped model, or a tiny one of the same kind where that is not built."""
+    shipped = ROOT / "assets" / "demo-reranker" / "config.json"
+    return [] if shipped.is_file() else ["--model", str(request.getfixturevalue("tiny_qwen3_vl"))]
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory, model: list[str]) -> Iterator[str]:
+    """The app that nearly all tests look at."""
+    with started(tmp_path_factory.mktemp("app") / "log", model) as found:
+        yield found
+
+
 def _address(app: subprocess.Popen[bytes], log: Path) -> str:
     until = time.monotonic() + 120
     while time.monotonic() < until:
@@ -55,7 +66,7 @@ def _address(app: subprocess.Popen[bytes], log: Path) -> str:
         if found:
             return found[0]
         assert app.poll() is None, f"the app ended: {log.read_text()}"
-        time.sleep(0.2)
+        time.sleep(0.05)
     raise AssertionError(f"the app did not start: {log.read_text()}")
 
 

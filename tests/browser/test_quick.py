@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import PATIENCE
+from tests.browser.conftest import PATIENCE, started
 
 LOADS = 3
 MOST = 3.0  # s until the rows are there, the editors hold their text, and the first words typed are answered, beside the ranking
@@ -83,27 +83,46 @@ def load(browser: Browser, address: str) -> dict[str, float]:
     return {**seconds, "computed": computed, "stretch": (computed + waited) / computed}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: who waits for a core is read from /proc")
-def test_the_page_can_be_used_within_three_seconds(
-    browser: Browser, address: str, record_property: Callable[[str, object], None]
-) -> None:
-    load(browser, address)  # the app is warm
-    loads = [load(browser, address) for _ in range(LOADS)]
+def held(loads: list[dict[str, float]], what: str, record_property: Callable[[str, object], None]) -> None:
+    """The medians are under MOST; they are printed."""
     for name in ("tray", "editor", "answer"):
         seconds = statistics.median(one[name] for one in loads)
         alone = statistics.median(one[name] / one["stretch"] for one in loads)
-        said = f"{name}: {seconds:.2f} s on the clock, {alone:.2f} s on cores of its own (medians of {LOADS})"
-        record_property(name, said)
+        said = f"{what}, {name}: {seconds:.2f} s on the clock, {alone:.2f} s on cores of its own (medians of {len(loads)})"
+        record_property(f"{what}, {name}", said)
         print(said)
         assert alone < MOST, said
 
 
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: who waits for a core is read from /proc")
+
+
+@ON_LINUX
+def test_the_page_can_be_used_within_three_seconds(
+    browser: Browser, address: str, record_property: Callable[[str, object], None]
+) -> None:
+    load(browser, address)  # the app is warm
+    held([load(browser, address) for _ in range(LOADS)], "a page", record_property)
+
+
+@ON_LINUX
+def test_so_can_the_first_page_after_the_apps_start(
+    browser: Browser, model: list[str], tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    loads = []
+    for i in range(LOADS):
+        with started(tmp_path / f"log{i}", model) as address:
+            loads.append(load(browser, address))
+    held(loads, "the first page", record_property)
+
+
+@ON_LINUX
 def test_a_page_that_waits_is_not_excused(browser: Browser) -> None:
     """The measure itself: standing still is no stretch."""
     before = shares()
     page = browser.new_page()
     begun = time.monotonic()
-    page.evaluate("new Promise(done => setTimeout(done, 4000))")
+    page.evaluate("new Promise(done => setTimeout(done, 8000))")
     computed, waited = since(before)
     page.close()
-    assert computed + waited < 2 < time.monotonic() - begun
+    assert computed + waited < (time.monotonic() - begun) / 2

@@ -183,4 +183,4 @@ def build(loop: Loop, tune: Tune, tab: gr.Tab) -> None:
     checked = check.click(export.on_check, fields, shown, **SCORE)
     view = tune.prompt.view
     told = checked.then(export.on_told, [side, synthetic, view, *tune.fields], view, **LIVE)
-    follow(loop, tune, told)
+    follow(told)

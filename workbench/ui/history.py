@@ -40,7 +40,7 @@ def build(demo: gr.Blocks, loop: Loop, store: Store, tune: Tune, tab: gr.Tab, ta
     head.input(recall.on_write, view, listed, **CLICK)
     demo.load(recall.on_link, view, [*shown, tabs], **LIVE)
     restored = head.click(recall.on_restore, tune.top.current, [*tuning.filled(tune), *_chosen(tune), said, tabs], **WORK)
-    tuning.follow(loop, tune, restored)
+    tuning.follow(restored)
 
 
 def _chosen(tune: Tune) -> list[Any]:

@@ -16,12 +16,18 @@ from workbench.ui.loop import Loop
 from workbench.ui.page_view import BRAND, KEYS, LANGUAGE, THEME, knows_html, notice_html, status_html
 from workbench.ui.widgets import WORK, panel
 
+# A script that says: fields were written from elsewhere.
+MOVED = """() => {
+  document.querySelector('#moved i').dispatchEvent(new CustomEvent('tell', {bubbles: true, detail: {event: 'click', data: {}}}));
+}"""
+
 
 @dataclass
 class Top:
     """`model` is the menu; `current` the model in use, which stays when another cannot be had.
 
-    `knows` is rendered by the tab that has room for it.
+    `knows` is rendered by the tab that has room for it. `moved` shows nothing: it is clicked by `MOVED`, and stands here since
+    the bar is there whichever tab is open.
     """
 
     model: gr.Dropdown
@@ -30,6 +36,7 @@ class Top:
     notice: gr.HTML
     knows: gr.HTML
     current: gr.State
+    moved: gr.HTML
     hint: str  # the default instruction of the first model
 
     def opens(self, templates: list[gr.Code], instructions: list[gr.Textbox]) -> list[Any]:
@@ -74,4 +81,5 @@ def build(bench: Bench) -> Top:
         pill = panel(status, name="status")
         panel(LANGUAGE + KEYS + THEME, name="theme")
         said = panel(notice, name="notice")
-    return Top(model, target, pill, said, panel(knows, name="knows", render=False), current, hint)
+        moved = panel("<i hidden></i>", name="moved", events=True)
+    return Top(model, target, pill, said, panel(knows, name="knows", render=False), current, moved, hint)

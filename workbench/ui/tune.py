@@ -19,7 +19,7 @@ from workbench.ui.loop import Loop
 from workbench.ui.prompt_panel import PromptPanel
 from workbench.ui.results_panel import Results
 from workbench.ui.returning import Return
-from workbench.ui.top import Top
+from workbench.ui.top import MOVED, Top
 from workbench.ui.tray import Tray
 from workbench.ui.widgets import CLICK, COMPOSED, LIVE, QUIET, SCORE, WORK
 from workbench.ui.world import Border
@@ -96,9 +96,10 @@ def filled(tune: Tune) -> list[Any]:
     return [ask.look, ask.query, ask.parts, ask.media, *tray.shown, *written, tune.prompt.view]
 
 
-def follow(loop: Loop, tune: Tune, change: Any) -> None:
-    """What comes after fields were written from elsewhere: the preview, and whether the results are still theirs."""
-    _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
+def follow(change: Any) -> None:
+    """What comes after fields were written from elsewhere: the same as after typing, and by the same event. A page takes longer
+    to open with every event that it carries."""
+    change.then(None, None, None, js=MOVED, **QUIET)
 
 
 def _preview(loop: Loop, tune: Tune) -> dict[str, Any]:
@@ -136,15 +137,14 @@ def _wire_changes(loop: Loop, tune: Tune) -> None:
     inputs = [editors.steps, tune.prompt.view, tune.results.scored, *tune.fields]
     outputs = [editors.steps, editors.b.undo, tray.tray, tune.ask.query, tray.items, *editors.written]
     for panel in editors.clicked:
-        changed = panel.click(Changes(loop).on_click, inputs, outputs, **CLICK)
-        _after(changed.then(**_preview(loop, tune), **LIVE), loop, tune)
+        follow(panel.click(Changes(loop).on_click, inputs, outputs, **CLICK))
 
 
 def _wire_preview(loop: Loop, tune: Tune) -> None:
     # A Textbox of Gradio 6.31 says `input` at key presses alone: a paste, a cut, Backspace would leave the preview behind.
     boxes, templates = (tune.ask.query, *tune.editors.instructions), tune.editors.templates
     typed = [*(box.change for box in boxes), *(template.input for template in templates), tune.top.target.input]
-    _after(gr.on(typed, **_preview(loop, tune), **LIVE, js=COMPOSED), loop, tune)
+    _after(gr.on([*typed, tune.top.moved.click], **_preview(loop, tune), **LIVE, js=COMPOSED), loop, tune)
     looked = [tune.prompt.view, tune.results.scored, *tune.fields]
     for part in (tune.prompt.head, tune.prompt.prompt):
         seen = part.click(loop.on_view, looked, [tune.prompt.view, *tune.previews], **CLICK)
@@ -161,7 +161,7 @@ def _ended(run: Any, after: Any, loop: Loop, tune: Tune) -> None:
 def _wire_intake(loop: Loop, tune: Tune) -> None:
     changes = [*tray.wire(loop, tune.tray, tune.pasted), *ask.wire(loop, tune.ask, tune.tray.said)]
     for change in changes:
-        _after(change.then(**_preview(loop, tune), **LIVE), loop, tune)
+        follow(change)
 
 
 def _wire_return(loop: Loop, tune: Tune, tabs: gr.Tabs) -> None:
@@ -195,16 +195,16 @@ def _wire_scoring(demo: gr.Blocks, loop: Loop, tune: Tune) -> None:
     demo.unload(loop.on_stop)
     # `select`, since `input` also fires when the menu is only looked at and closed, which would undo what was typed.
     for start in (loaded, ask.scenario.select(**clean, **WORK), ask.restored.click(**clean, **WORK)):
-        _after(start.then(**_preview(loop, tune), **LIVE), loop, tune)
+        follow(start)
         begun = [tune.editors.steps, tune.editors.b.undo, tune.tray.said]  # what was said of the rows and edits before
         start.then(lambda: ([], "", ""), None, begun, **LIVE)
         _ended(start.then(**rank, **SCORE), after, loop, tune)
         start.then(**judge, **LIVE)
-    back.then(**_preview(loop, tune), **LIVE)
+    follow(back)
     _ended(back.then(**rank, **SCORE), after, loop, tune)
     chosen = results.foreign.click(
         border.on_offer, [tune.top.current, *templates], tune.top.opens(templates, instructions), **WORK
     )
     for opened in (tune.top.wire(loop, templates, instructions), chosen):
-        _after(opened.then(**_preview(loop, tune), **LIVE), loop, tune)
+        follow(opened)
         opened.then(**judge, **LIVE)
