@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,14 @@ def tiny_qwen3_vl() -> Path:
     from tests.tiny import checkpoint
 
     return checkpoint("qwen3-vl", ROOT / ".cache" / "tiny")
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[None]:
+    """Measurements begin at once: beside other tests the machine is never quiet, and what is tested here is no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.import_module("workbench.bench.measure"), "PATIENCE", 0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from workbench.bench.workloads import WORKLOADS, Call, make
 from workbench.errors import RequestInvalid, ScoreFailed
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+pytestmark = pytest.mark.usefixtures("hurried")
 HEAD = 56 + 16  # words of the front that every prompt of one query shares
 TAIL = 10
 
@@ -28,7 +29,7 @@ def calls(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def edits() -> dict[str, dict[str, Any]]:
+def edits(hurried: None) -> dict[str, dict[str, Any]]:
     setting = Setting("edit", "qwen3-tiny", documents=16, tokens=24, rounds=1, against=("naive",), device="cpu")
     return calls(bench(setting))
 
@@ -146,6 +147,7 @@ def test_a_turn_begins_on_a_quiet_machine(tmp_path: Path, monkeypatch: pytest.Mo
         return real()
 
     real = clock._used
+    monkeypatch.setattr(clock, "PATIENCE", 15)
     monkeypatch.setattr(clock, "STAT", stat)
     monkeypatch.setattr(clock, "_used", used)
     monkeypatch.setattr(clock.time, "sleep", lambda _: None)

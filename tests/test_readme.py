@@ -44,6 +44,7 @@ def test_the_command_line_block_runs_as_written(folder: Path) -> None:
     assert {p["index"] for p in first["pairs"]} == {0, 1}
 
 
+@pytest.mark.usefixtures("hurried")
 def test_the_bench_line_runs_as_written(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = [c for c in COMMANDS if " bench " in c]
     program, *arguments = shlex.split(line)

@@ -164,6 +164,7 @@ def test_a_warm_process_killed_from_outside_is_replaced(worker: Worker) -> None:
         assert worker.call("echo", 1) == (1, [])
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("burners", [1, 2])
 def test_burning_calls_delay_nobody(worker: Worker, burners: int) -> None:
     """Two burn as many processes as there are; what they may hold up is the time until spares are there."""
