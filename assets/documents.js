@@ -58,8 +58,9 @@
     }
   };
   const watch = () => new MutationObserver((seen) => {
-    if (seen.some((m) => m.target.closest?.('#rows, #rows-figures, #documents-tab, #tray'))) settle();
-  }).observe(document.body, {childList: true, subtree: true});
+    const place = ({target}) => target.closest ? target : target.parentElement; // a text that became another is a drawing too
+    if (seen.some((m) => place(m)?.closest('#rows, #rows-figures, #documents-tab, #tray'))) settle();
+  }).observe(document.body, {childList: true, characterData: true, subtree: true});
   if (document.body) watch();
   else document.addEventListener('DOMContentLoaded', watch);
 

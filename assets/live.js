@@ -50,12 +50,5 @@
     localStorage.setItem('live', on() ? 'off' : 'on');
     show();
   });
-  let due = false;
-  const begin = () => new MutationObserver(() => { // what is stale, and how long the last run took, is said there
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => { due = false; show(); attempt(); });
-  }).observe(document.body, {childList: true, subtree: true});
-  if (document.body) begin();
-  else document.addEventListener('DOMContentLoaded', begin);
+  window.afterDrawing(() => { show(); attempt(); }); // what is stale, and how long the last run took, is said there
 })();

@@ -41,11 +41,11 @@
     const on = pills.querySelector('[aria-pressed=true]');
     grade(pills.dataset.gradesOf, on && Number(on.dataset.grade) === value ? null : value);
   };
-  let read = null;
+  let read = '';
   const answered = () => { // what the session says of every document, but for clicks that are on their way
     const note = document.querySelector('#graded [data-answered]');
-    if (!note || note === read) return;
-    read = note;
+    if (!note || note.outerHTML === read) return;
+    read = note.outerHTML;
     const upto = Number(note.dataset.answered), given = JSON.parse(note.dataset.given);
     for (const [doc, [, click]] of [...waiting]) if (click <= upto) waiting.delete(doc);
     for (const doc of new Set(all('[data-grades-of]').map((pills) => pills.dataset.gradesOf))) {
@@ -167,12 +167,5 @@
   };
 
   const settle = () => { answered(); repaint(); lay(); restore(); };
-  let due = false;
-  const begin = () => new MutationObserver(() => {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => { due = false; settle(); });
-  }).observe(document.body, {childList: true, subtree: true});
-  if (document.body) begin();
-  else document.addEventListener('DOMContentLoaded', begin);
+  window.afterDrawing(settle);
 })();

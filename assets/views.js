@@ -107,18 +107,10 @@
     own.click();
     setTimeout(() => URL.revokeObjectURL(own.href), 10000);
   };
-  let due = false;
-  const begin = () => new MutationObserver(() => {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      thresholds();
-      save();
-      const table = document.querySelector('#table .rows:not([data-sorted])');
-      if (table && order) { table.dataset.sorted = ''; sort(table); }
-    });
-  }).observe(document.body, {childList: true, subtree: true});
-  if (document.body) begin();
-  else document.addEventListener('DOMContentLoaded', begin);
+  window.afterDrawing(() => {
+    thresholds();
+    save();
+    const table = document.querySelector('#table .rows:not([data-sorted])');
+    if (table && order) { table.dataset.sorted = ''; sort(table); }
+  });
 })();

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE, Open
 from tests.browser.test_prompt_panel import commit, compose, field
 from tests.browser.test_tune import scored
 
+pytestmark = pytest.mark.clock
 QUICK = 300  # ms
 COUNT = "window.pressed = 0; document.getElementById('score').addEventListener('click', () => { window.pressed += 1 })"
 

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.conftest import PATIENCE, started
 
+pytestmark = pytest.mark.clock
 LOADS = 3
 MOST = 3.0  # s until the rows are there, the editors hold their text, and the first words typed are answered, beside the ranking
 STAMP = """

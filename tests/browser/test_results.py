@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PATIENCE, Open
@@ -45,7 +46,12 @@ def test_five_fast_clicks_are_five_grades(page: Page, keep: Keep) -> None:
         arg=wanted, timeout=PATIENCE,
     )  # fmt: skip
     expect(page.locator("#verdict")).not_to_have_text(cached)
+    page.evaluate("""() => {
+        document.addEventListener('graded', () => { window.told = true; }, true);
+        return new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    }""")
     pill(page, "d1", 1)  # again: cleared
+    assert page.evaluate("window.told")  # at once: nothing waits for an answer that has come
     expect(page.locator("#verdict [data-range]")).to_have_count(2, timeout=PATIENCE)
     expect(page.locator("#verdict")).to_contain_text("6 of 7 judged")
     assert "d1" not in held(page) and pressed(page, "d1") == ["", ""]
@@ -177,6 +183,7 @@ def test_a_run_before_is_one_click_away(page: Page, keep: Keep) -> None:
     expect(tiles).to_have_count(2)
 
 
+@pytest.mark.clock
 def test_live_scores_after_the_last_key(open_page: Open) -> None:
     page = open_page(live=True)
     scored(page)
