@@ -3,14 +3,17 @@
 // stream goes on instead: while something waits for its answer, the word of the end is kept back and the next stream is joined on.
 (() => {
   const ask = window.fetch.bind(window), pause = (ms) => new Promise((done) => setTimeout(done, ms));
-  const waiting = new Set(); // events whose answer has not come
+  const waiting = new Set(), early = new Set(); // events whose answer has not come; whose answer came before their name did
   let asking = 0; // questions on their way, of which nobody knows yet what their events are called
 
   const asked = async (...request) => {
     asking += 1;
     try {
       const response = await ask(...request);
-      if (response.ok) waiting.add((await response.clone().json()).event_id);
+      if (response.ok) {
+        const {event_id: id} = await response.clone().json();
+        if (!early.delete(id)) waiting.add(id);
+      }
       return response;
     } finally {
       setTimeout(() => { asking -= 1; }, 100); // by then whoever asked has seen whether its stream is open
@@ -39,7 +42,7 @@
         text = messages.pop();
         for (const message of messages) {
           const {msg, event_id: id} = read(message);
-          if (msg === 'process_completed') waiting.delete(id);
+          if (msg === 'process_completed' && !waiting.delete(id)) early.add(id);
           if (msg === 'close_stream') {
             while (asking) await pause(20);
             if (waiting.size) return true;

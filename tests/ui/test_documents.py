@@ -215,6 +215,8 @@ def test_a_picture_for_a_row_becomes_its_part(loop: Loop, tab: Documents, tmp_pa
     batches = upload(loop, [tmp_path / "p.png", tmp_path / "q.png"])
     items, *_, taken = tab.on_part(texts("a", "b"), [], 0, LEXICAL, batches, [], "d2")
     assert [p[0] for p in items[1]["parts"]] == ["text", "image"] and items[2]["error"] and len(taken) == 1
+    items, *_, taken = tab.on_part(texts("a", "b"), [], 0, LEXICAL, batches, [], "gone")
+    assert [i["parts"][0][0] for i in items[:3]] == ["text", "text", "image"] and items[3]["error"] and len(taken) == 1
 
 
 def test_a_session_may_send_so_much_and_is_told(bench: Bench, tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ class Documents:
         self, items: list[Item], undo: list[edits.Change], page: int, model: str, incoming: list[Any], taken: list[str],
         into: str,
     ) -> tuple[Any, ...]:  # fmt: skip
-        """Pictures and clips for one row: they become its parts; a file that cannot be read is a row of its own. (…, taken)"""
+        """Pictures and clips for one row: they become its parts; a file that cannot be read is a row of its own, and so are all
+        where that row is gone. (…, taken)"""
+        if all(item["id"] != into for item in items):
+            return self.on_take(items, undo, page, model, incoming, taken)
         fresh = [row for batch in incoming if batch["key"] not in taken for row in batch["rows"]]
         good = [part for row in fresh if not row["error"] for part in row["parts"]]
         after, over = fitted(edits.part_added(items, into, good), [row for row in fresh if row["error"]])
