@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 import app as roof
+from tests.test_worker import processes
 from workbench import wire
 from workbench.errors import ModelUnavailable
 from workbench.pool import LEXICAL, Bench
@@ -52,6 +53,28 @@ def test_a_space_offers_no_folders(tmp_path: Path) -> None:
     try:
         with pytest.raises(ModelUnavailable, match="not offered"):
             bench.pool.get(str(tmp_path))
+    finally:
+        bench.close()
+
+
+def test_connections_send_what_they_have_at_once() -> None:
+    """asyncio turns Nagle's algorithm off for sockets that say they are TCP, and for no others."""
+    for host in ("127.0.0.1", "localhost"):
+        with roof._bind(host, 0) as sock:
+            assert (sock.type, sock.proto) == (socket.SOCK_STREAM, socket.IPPROTO_TCP)
+
+
+def test_the_first_page_finds_everything_up(tmp_path: Path) -> None:
+    """The workers' children are there, and the shipped model has been read, before anybody asks."""
+    args = roof.arguments(["--data", str(tmp_path), "--device", "cpu"], {})
+    bench, before = roof.open_house(args), set(processes())
+    try:
+        bench.prepare()
+        until = time.monotonic() + 20
+        while len(set(processes()) - before) < 4 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert len(set(processes()) - before) == 4  # two that render and two that decode
+        assert bench.pool.get(bench.model).facts().loaded == (bench.model != LEXICAL)
     finally:
         bench.close()
 
