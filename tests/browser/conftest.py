@@ -22,7 +22,6 @@ FLAGS = (
     "--disable-default-apps"
 ).split()
 PATIENCE = 60_000  # ms: the machine that runs this may be busy
-expect.set_options(timeout=15_000)
 
 Open = Callable[..., Page]
 
